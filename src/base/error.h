@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Errors: made where something fails, completed on the way up, printed only by the command line. */
+#ifndef GSD_BASE_ERROR_H
+#define GSD_BASE_ERROR_H
+
+#include "base/base.h"
+
+/**
+ * A new error: @p attempt says what was attempted and on what ("read 16 bytes at 0x4000"), in the infinitive so that
+ * "cannot " can stand before it. @p errnum is an errno or 0. Never returns NULL: without memory it is a constant.
+ */
+struct gsd_error *gsd_error_create(enum gsd_error_code code, int errnum, const char *attempt, ...) GSD_PRINTF(3, 4)
+        GSD_MUST_CHECK;
+/** Says why @p error happened (default: the text of its errno). Returns @p error. */
+struct gsd_error *gsd_error_because(struct gsd_error *error, const char *reason, ...) GSD_PRINTF(2, 3) GSD_MUST_CHECK;
+/** Says what to do about it; a second call adds a line. Returns @p error. */
+struct gsd_error *gsd_error_advise(struct gsd_error *error, const char *hint, ...) GSD_PRINTF(2, 3) GSD_MUST_CHECK;
+/** The constant error for a failed allocation. */
+struct gsd_error *gsd_error_no_memory(void) GSD_MUST_CHECK;
+
+/** Returns the error of @p expression to the caller, if there is one. */
+#define GSD_TRY(expression)                                                                                            \
+	do {                                                                                                           \
+		struct gsd_error *gsd_try_error = (expression);                                                        \
+		if (gsd_try_error != NULL)                                                                             \
+			return gsd_try_error;                                                                          \
+	} while (0)
+
+GSD_DEFINE_CLEANUP(struct gsd_error *, gsd_error_cleanup, gsd_error_destroy)
+
+#endif

@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The plan of a stop: which ranges are read in one moment. It is data, so that it can be handed to another process; it
+ * knows structs, lists and stacks by offsets only. Carrying it out computes no more than a stack's range from words of
+ * a header just read, allocates nothing, and writes only into buffers that were made and touched before.
+ */
+#ifndef GSD_BASE_PLAN_H
+#define GSD_BASE_PLAN_H
+
+#include <sys/types.h>
+
+#include "base/memory.h"
+
+/** Registers of a stopped thread. */
+struct gsd_registers {
+	uint64_t pc;
+	uint64_t sp;
+	uint64_t bp;
+};
+
+/** What is known of a thread in the moment. */
+enum gsd_thread_state {
+	GSD_THREAD_STOPPED,         /**< stopped, registers known */
+	GSD_THREAD_UNINTERRUPTIBLE, /**< in vfork or D state: cannot run user code; registers unknown */
+	GSD_THREAD_GONE             /**< ended while we looked */
+};
+
+struct gsd_thread {
+	pid_t tid;             /**< as this process sees it */
+	uint64_t tid_inside;   /**< as the target sees it (its innermost pid namespace) */
+	enum gsd_thread_state state;
+	struct gsd_registers registers; /**< valid when stopped */
+};
+
+/** The threads of the moment; the array belongs to the caller and does not grow inside the stop. */
+struct gsd_threads {
+	struct gsd_thread *items;
+	size_t count;
+	size_t capacity;
+	bool overflow; /**< there were more than fit */
+};
+
+/** How the range of an element's stack follows from its header. All offsets are into the header. */
+struct gsd_stack_rule {
+	size_t status_offset;     /**< a 32-bit status */
+	uint32_t status_mask;     /**< applied to it first */
+	uint64_t skip_statuses;   /**< bit n: a header with status n has no stack */
+	size_t low_offset;        /**< stack bounds: [low, high) */
+	size_t high_offset;
+	size_t sp_offsets[2];     /**< saved stack pointers; the first one that is not 0 counts */
+	uint64_t max_stack_bytes; /**< a longer stack is not read */
+};
+
+/** What became of a stack. */
+enum gsd_stack_outcome {
+	GSD_STACK_NONE,     /**< skipped: the status has no stack */
+	GSD_STACK_READ,     /**< in the buffer */
+	GSD_STACK_BAD,      /**< the header's bounds contradict each other */
+	GSD_STACK_TOO_LARGE,/**< over max_stack_bytes */
+	GSD_STACK_UNMAPPED, /**< its memory could not be read */
+	GSD_STACK_OVERFLOW  /**< no room was left in the buffer */
+};
+
+/** Where a copied stack lies: @ref length bytes that were at @ref address, at @ref offset of the stack buffer. */
+struct gsd_stack_copy {
+	uint64_t address;
+	uint64_t high;
+	size_t offset;
+	size_t length;
+	enum gsd_stack_outcome outcome;
+};
+
+/** What to read, and the room for it. Inputs above, results below; everything is made by gsd_plan_prepare(). */
+struct gsd_plan {
+	/* single words and small ranges */
+	struct gsd_range *fixed;
+	size_t fixed_count;
+
+	/* the list: an array of pointers to headers that only grows and whose entries never change */
+	uint64_t list_pointer_address; /* where the address of the array is kept */
+	uint64_t list_length_address;  /* where its length is kept */
+	size_t header_size;
+	uint64_t *elements;            /* addresses of headers; the first known_count are inputs */
+	size_t known_count;
+	size_t capacity;               /* of elements and everything per element */
+	struct gsd_range *runs;        /* where the known headers lie, several in a run */
+	size_t run_count;
+	const uint8_t **headers;       /* per element: its header's copy (known ones point into runs) */
+	uint8_t *new_headers;          /* room for the headers of elements that are not known yet */
+	struct gsd_range *new_ranges;
+	size_t new_capacity;
+	struct gsd_stack_rule stack_rule;
+	struct gsd_stack_copy *stacks; /* per element */
+	struct gsd_range *stack_ranges;
+	uint8_t *stack_bytes;
+	size_t stack_bytes_capacity;
+
+	/* the chain: structs linked by a pointer */
+	uint64_t chain_head_address;
+	size_t chain_next_offset;
+	size_t link_size;              /* bytes of each struct that are wanted, the link included */
+	uint64_t *links;               /* addresses; the first known_links are inputs, in order */
+	size_t known_links;
+	size_t link_capacity;
+	uint8_t *link_bytes;           /* link_capacity * link_size */
+	uint8_t *known_link_bytes;     /* known_links * link_size */
+	struct gsd_range *link_ranges;
+
+	/* results */
+	size_t element_count;
+	size_t link_count;
+	size_t stack_bytes_used;
+	size_t stack_bytes_needed;     /* more than capacity: overflow */
+	bool element_overflow;
+	bool link_overflow;
+	int list_errnum;               /* why the list could not be read, or 0 */
+};
+
+/** Carries the plan out on a stopped target. @p threads have their registers. Results go into the plan. */
+void gsd_plan_run(struct gsd_plan *plan, struct gsd_memory *memory, const struct gsd_threads *threads);
+
+/** Whether a buffer was too small: then release the target, enlarge and stop again. */
+bool gsd_plan_overflowed(const struct gsd_plan *plan);
+
+#endif

@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * A snapshot: what analysis made of the copied bytes, and what every output format is written from. Goroutines in the
+ * order of allgs; identical stacks and identical label sets are stored once.
+ */
+#ifndef GSD_GO_SNAPSHOT_H
+#define GSD_GO_SNAPSHOT_H
+
+#include "base/base.h"
+
+struct gsd_symbolizer;
+
+/*
+ * A stack is a list of words, innermost frame first. A plain word is a return address: the line is that of the call
+ * before it. With GSD_PC_EXACT the word is itself the instruction that was executing (the first frame of a running
+ * goroutine, a frame interrupted by a signal). The words at the top of the range are frames that are no code.
+ */
+#define GSD_PC_EXACT (UINT64_C(1) << 63)
+#define GSD_PC_ADDRESS(word) ((word) & ~GSD_PC_EXACT)
+#define GSD_PC_ELIDED UINT64_MAX /**< frames were left out here: "gostackdump.elided" */
+/** The only frame of a goroutine whose stack could not be read: "gostackdump.unreadable:REASON". */
+#define GSD_PC_UNREADABLE(reason) (UINT64_MAX - 1 - (uint64_t)(reason))
+
+/** Why a stack could not be read. The names (gsd_unreadable_name) are part of the output contract. */
+enum gsd_unreadable {
+	GSD_READABLE = 0,
+	GSD_UNREADABLE_BOUNDS,     /**< "bounds": the stack's bounds and its stack pointer contradict each other */
+	GSD_UNREADABLE_TOO_LARGE,  /**< "too-large": over the limit for one stack */
+	GSD_UNREADABLE_UNMAPPED,   /**< "unmapped": the stack's memory could not be read */
+	GSD_UNREADABLE_RUNNING,    /**< "running": running, and its thread was not on the goroutine's stack */
+	GSD_UNREADABLE_NO_THREAD,  /**< "no-thread": running, and its thread was not found or not stopped */
+	GSD_UNREADABLE_UNKNOWN_PC, /**< "unknown-pc": where it is, is no code that the function tables know */
+	GSD_UNREADABLE_BROKEN,     /**< "broken": the walk did not arrive at the goroutine's entry */
+	GSD_UNREADABLE_STATUS,     /**< "status": a status that no Go version has */
+	GSD_UNREADABLE_COUNT
+};
+const char *gsd_unreadable_name(enum gsd_unreadable reason);
+
+struct gsd_label {
+	const char *key; /* bytes as the program has them: not necessarily UTF-8, NULs possible; NUL-terminated */
+	size_t key_length;
+	const char *value;
+	size_t value_length;
+};
+
+/** The labels of pprof.Do: sorted by key. A goroutine may have a set that is empty. */
+struct gsd_label_set {
+	const struct gsd_label *labels;
+	size_t count;
+};
+#define GSD_NO_LABELS UINT32_MAX
+
+struct gsd_stack {
+	const uint64_t *words;
+	size_t count;
+};
+
+struct gsd_goroutine {
+	uint64_t goid;
+	uint64_t address;      /**< of its g in the target */
+	uint64_t parent_goid;  /**< 0: unknown */
+	uint64_t creator_pc;   /**< return address of the `go` statement; 0: none */
+	uint64_t start_pc;     /**< entry of the goroutine's function; 0: made for a C thread */
+	uint64_t wait_since;   /**< CLOCK_MONOTONIC ns, set by the garbage collector; 0: unknown */
+	uint32_t status;       /**< raw, without the scan bit */
+	uint32_t stack;        /**< index into gsd_snapshot.stacks */
+	uint32_t labels;       /**< index into gsd_snapshot.label_sets, or GSD_NO_LABELS */
+	uint16_t wait_reason;  /**< raw */
+	uint16_t unreadable;   /**< enum gsd_unreadable */
+	bool scan;             /**< the garbage collector held it */
+	bool system;           /**< one of the runtime's own */
+	bool locked;           /**< locked to its thread */
+	bool ambiguous;        /**< not settled at the moment */
+};
+
+/** One executable mapping of the target, in order of address. */
+struct gsd_snapshot_mapping {
+	uint64_t start;
+	uint64_t limit;
+	uint64_t offset;
+	const char *file;     /**< without " (deleted)" */
+	const char *build_id; /**< GNU build id in hex, "" when there is none */
+};
+
+struct gsd_snapshot {
+	struct gsd_symbolizer *symbolizer;
+	struct gsd_goroutine *goroutines; /**< those to be output: system ones only when asked for */
+	size_t goroutine_count;
+	struct gsd_stack *stacks;
+	size_t stack_count;
+	struct gsd_label_set *label_sets;
+	size_t label_set_count;
+	struct gsd_snapshot_mapping *mappings;
+	size_t mapping_count;
+	uint64_t time_unix_ns;      /**< wall clock of the moment */
+	uint64_t time_monotonic_ns; /**< CLOCK_MONOTONIC of the moment, for wait_since */
+	unsigned go_minor;          /**< 18 for Go 1.18 */
+	const char *go_version;
+	const char *exe;
+	uint64_t pid;
+	uint32_t go_frame_limit;    /**< logical frames at which Go's own profile cuts; 0: no cut was asked for */
+};
+
+/** "running", "waiting", …; "unknown" for a status that no version has. */
+const char *gsd_status_name(uint32_t status);
+/** The runtime's words for a wait reason ("chan receive"), "" for none, "unknown wait reason" out of range. */
+const char *gsd_wait_reason_name(unsigned go_minor, unsigned reason);
+/** What a person calls its state: the wait reason when it waits and has one, else the status. */
+const char *gsd_goroutine_state(const struct gsd_snapshot *snapshot, const struct gsd_goroutine *goroutine);
+
+#endif

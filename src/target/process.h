@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * target: a live process, and the only folder that knows a pid. It opens, lists, reads and stops; it does not know what
+ * the bytes mean. Rules: SEIZE, never a signal; every path lets the target go; what is read from /proc is bounded.
+ */
+#ifndef GSD_TARGET_PROCESS_H
+#define GSD_TARGET_PROCESS_H
+
+#include "base/memory.h"
+
+struct gsd_process;
+
+/** A line of /proc/PID/maps. */
+struct gsd_mapping {
+	uint64_t start;
+	uint64_t end;
+	uint64_t offset;
+	uint64_t inode;
+	unsigned device_major;
+	unsigned device_minor;
+	bool readable;
+	bool writable;
+	bool executable;
+	bool deleted;     /**< the kernel said " (deleted)" */
+	const char *path; /**< without " (deleted)"; "" for anonymous memory; octal escapes of the kernel undone */
+};
+
+/**
+ * Opens process @p pid: checks that it exists, is 64-bit x86 Linux code and may be looked at (with the reason and the
+ * remedy when not). Everything is opened through one descriptor of /proc/PID, so a reused pid is not mistaken for it.
+ */
+GSD_MUST_CHECK struct gsd_error *gsd_process_open(pid_t pid, struct gsd_process **process_ret);
+void gsd_process_destroy(struct gsd_process *process);
+
+pid_t gsd_process_pid(const struct gsd_process *process);
+/** The executable's path as the kernel names it, without " (deleted)". */
+const char *gsd_process_exe_path(const struct gsd_process *process);
+/** A descriptor of the executable's bytes (never opened by path); owned by @p process. */
+int gsd_process_exe(const struct gsd_process *process);
+/** The target's memory: process_vm_readv in batches, /proc/PID/mem as the fallback. Lives as long as @p process. */
+struct gsd_memory *gsd_process_memory(struct gsd_process *process);
+/** Bytes read from the target's memory so far. */
+uint64_t gsd_process_bytes_read(const struct gsd_process *process);
+/** The mappings when it was opened, in order of address; owned by @p process. */
+const struct gsd_mapping *gsd_process_mappings(const struct gsd_process *process, size_t *count_ret);
+/**
+ * A descriptor for the file behind @p mapping (the executable itself, or by /proc/PID/map_files, else by
+ * /proc/PID/root with the inode compared). The caller closes it. GSD_ERROR_IO when it cannot be had.
+ */
+GSD_MUST_CHECK struct gsd_error *gsd_process_open_mapping(struct gsd_process *process,
+                                                          const struct gsd_mapping *mapping, int *fd_ret);
+/** The value of an environment variable at the program's start, or NULL; the caller frees it. */
+GSD_MUST_CHECK struct gsd_error *gsd_process_environment(struct gsd_process *process, const char *name,
+                                                         char **value_ret);
+
+#endif

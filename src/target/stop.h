@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Stopping a process. The tracer is a short-lived child that shares our memory (clone with CLONE_VM): its results land
+ * in place, and its end, however it comes, lets every thread of the target go. Its parent kills it when the stop lasts
+ * too long. It is in its own session with signals blocked.
+ */
+#ifndef GSD_TARGET_STOP_H
+#define GSD_TARGET_STOP_H
+
+#include "base/plan.h"
+#include "target/process.h"
+
+struct gsd_tracer;
+
+/**
+ * What is done around and in the stop, in the tracer: it calls gsd_tracer_halt() and gsd_tracer_release() once each, in
+ * that order. It must not allocate, log or parse.
+ */
+typedef void gsd_stop_window(struct gsd_tracer *tracer, void *context);
+
+struct gsd_stop_figures {
+	uint64_t pause_ns; /**< first interrupt sent to last thread let go */
+	uint64_t halted_unix_ns;      /**< wall clock when all threads had stopped */
+	uint64_t halted_monotonic_ns; /**< CLOCK_MONOTONIC of the same moment */
+};
+
+/**
+ * Runs @p window in the tracer. @p threads has its array made by the caller (see gsd_process_thread_capacity) and
+ * receives the threads with their registers. Errors: GSD_ERROR_PERMISSION (with the cause), _GONE, _TIMEOUT (the stop
+ * reached @p max_pause_ns and was ended; the target runs on). On any error the target runs on.
+ */
+GSD_MUST_CHECK struct gsd_error *gsd_process_stop(struct gsd_process *process, uint64_t max_pause_ns,
+                                                  struct gsd_threads *threads, gsd_stop_window *window, void *context,
+                                                  struct gsd_stop_figures *figures_ret);
+/** How many threads the process has now, with slack for those that start meanwhile. */
+GSD_MUST_CHECK struct gsd_error *gsd_process_thread_capacity(struct gsd_process *process, size_t *capacity_ret);
+
+/**
+ * Seizes all threads, interrupts them, rescans until none is new, collects every stop (waitid, WNOWAIT) and reads the
+ * registers. False: it did not succeed, and the window is to go straight to gsd_tracer_release().
+ */
+bool gsd_tracer_halt(struct gsd_tracer *tracer);
+/** Lets every thread go, handing over the signals that were pending. */
+void gsd_tracer_release(struct gsd_tracer *tracer);
+
+#endif
