@@ -1,0 +1,1 @@
+#include "gostackdump.h"
