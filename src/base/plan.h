@@ -45,9 +45,11 @@ struct gsd_stack_rule {
 	size_t status_offset;     /**< a 32-bit status */
 	uint32_t status_mask;     /**< applied to it first */
 	uint64_t skip_statuses;   /**< bit n: a header with status n has no stack */
+	uint64_t running_statuses;/**< bit n: the stack of one with status n begins where a thread's sp is in it */
 	size_t low_offset;        /**< stack bounds: [low, high) */
 	size_t high_offset;
-	size_t sp_offsets[2];     /**< saved stack pointers; the first one that is not 0 counts */
+	size_t sp_first_offset;   /**< saved stack pointer that counts when it is not 0 (a goroutine in a system call) */
+	size_t sp_offset;         /**< saved stack pointer otherwise */
 	uint64_t max_stack_bytes; /**< a longer stack is not read */
 };
 
@@ -70,7 +72,7 @@ struct gsd_stack_copy {
 	enum gsd_stack_outcome outcome;
 };
 
-/** What to read, and the room for it. Inputs above, results below; everything is made by gsd_plan_prepare(). */
+/** What to read, and the room for it: offsets and addresses by the caller, arrays by the functions below. */
 struct gsd_plan {
 	/* single words and small ranges */
 	struct gsd_range *fixed;
@@ -86,35 +88,50 @@ struct gsd_plan {
 	struct gsd_range *runs;        /* where the known headers lie, several in a run */
 	size_t run_count;
 	const uint8_t **headers;       /* per element: its header's copy (known ones point into runs) */
-	uint8_t *new_headers;          /* room for the headers of elements that are not known yet */
+	uint8_t *run_bytes;            /* what the runs read */
+	uint8_t *new_headers;          /* headers of elements that are not known yet: capacity - known_count of them */
 	struct gsd_range *new_ranges;
-	size_t new_capacity;
 	struct gsd_stack_rule stack_rule;
 	struct gsd_stack_copy *stacks; /* per element */
 	struct gsd_range *stack_ranges;
 	uint8_t *stack_bytes;
 	size_t stack_bytes_capacity;
 
-	/* the chain: structs linked by a pointer */
-	uint64_t chain_head_address;
-	size_t chain_next_offset;
-	size_t link_size;              /* bytes of each struct that are wanted, the link included */
-	uint64_t *links;               /* addresses; the first known_links are inputs, in order */
-	size_t known_links;
-	size_t link_capacity;
+	/* structs that headers point to (a goroutine's thread) */
+	size_t link_offset;            /* of the pointer in a header; 0 there: none */
+	size_t link_size;              /* bytes of each struct that are wanted */
+	uint64_t *links;               /* results: their addresses, in the order of the elements, repetitions left in */
 	uint8_t *link_bytes;           /* link_capacity * link_size */
-	uint8_t *known_link_bytes;     /* known_links * link_size */
-	struct gsd_range *link_ranges;
+	struct gsd_range *link_ranges; /* errnum per link: whether it was read */
+	size_t link_capacity;
 
 	/* results */
 	size_t element_count;
-	size_t link_count;
-	size_t stack_bytes_used;
+	size_t link_count;             /* links that were wanted: more than link_capacity is an overflow */
 	size_t stack_bytes_needed;     /* more than capacity: overflow */
-	bool element_overflow;
-	bool link_overflow;
+	bool element_overflow;         /* the list is longer than capacity: element_count says how long */
 	int list_errnum;               /* why the list could not be read, or 0 */
 };
+
+/** What the arrays of a plan must have room for. */
+struct gsd_plan_room {
+	size_t elements;
+	size_t links;
+	size_t stack_bytes;
+};
+
+/**
+ * Makes room, and touches all of it so that the stop meets no page fault. @p known_count addresses of headers in
+ * @p known (borrowed for the call) have been seen before: they are read in runs. What was there before is lost.
+ * Errors: GSD_ERROR_NO_MEMORY, GSD_ERROR_CORRUPT (more than GSD_PLAN_MAX_ELEMENTS).
+ */
+GSD_MUST_CHECK struct gsd_error *gsd_plan_reserve(struct gsd_plan *plan, const struct gsd_plan_room *room,
+                                                  const uint64_t *known, size_t known_count);
+/** Frees the arrays of @p plan, apart from `fixed`. */
+void gsd_plan_free(struct gsd_plan *plan);
+
+#define GSD_PLAN_MAX_ELEMENTS ((size_t)1 << 26)
+#define GSD_PLAN_MAX_STACK_BYTES ((size_t)1 << 36)
 
 /** Carries the plan out on a stopped target. @p threads have their registers. Results go into the plan. */
 void gsd_plan_run(struct gsd_plan *plan, struct gsd_memory *memory, const struct gsd_threads *threads);

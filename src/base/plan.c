@@ -1,0 +1,331 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "base/plan.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#include "base/error.h"
+
+#define RUN_GAP 1024           /* headers closer than this are read in one run */
+#define RUN_BYTES (1 << 20)    /* a run does not get longer, so that one unreadable page costs little */
+#define PAGE_SIZE 4096
+
+/* ---- preparing ---- */
+
+struct placed {
+	uint64_t address;
+	size_t element;
+};
+
+static int by_address(const void *left, const void *right)
+{
+	const struct placed *a = left;
+	const struct placed *b = right;
+	return (a->address > b->address) - (a->address < b->address);
+}
+
+/* Memory that is touched: its pages are there when this returns. */
+static void *allocate_touched(size_t count, size_t size)
+{
+	size_t bytes;
+	if (__builtin_mul_overflow(count == 0 ? 1 : count, size, &bytes))
+		return NULL;
+	uint8_t *memory = malloc(bytes);
+	if (memory == NULL)
+		return NULL;
+	/* volatile: the compiler would make a calloc of it, and that touches nothing */
+	for (size_t i = 0; i < bytes; i += PAGE_SIZE)
+		((volatile uint8_t *)memory)[i] = 0;
+	((volatile uint8_t *)memory)[bytes - 1] = 0;
+	return memory;
+}
+
+/* Sorts the known headers and joins neighbours to runs; headers[] then point into run_bytes. */
+static struct gsd_error *make_runs(struct gsd_plan *plan, const uint64_t *known, size_t known_count)
+{
+	struct placed *placed = reallocarray(NULL, known_count == 0 ? 1 : known_count, sizeof *placed);
+	plan->runs = allocate_touched(known_count, sizeof *plan->runs);
+	if (placed == NULL || plan->runs == NULL) {
+		free(placed);
+		return gsd_error_no_memory();
+	}
+	for (size_t i = 0; i < known_count; i++)
+		placed[i] = (struct placed){.address = known[i], .element = i};
+	qsort(placed, known_count, sizeof *placed, by_address);
+	size_t bytes = 0;
+	for (size_t i = 0; i < known_count; i++) {
+		struct gsd_range *run = plan->run_count > 0 ? &plan->runs[plan->run_count - 1] : NULL;
+		uint64_t end = run != NULL ? run->address + run->length : 0;
+		if (run != NULL && placed[i].address - run->address < RUN_BYTES && placed[i].address < end + RUN_GAP) {
+			uint64_t length = placed[i].address + plan->header_size - run->address;
+			bytes += (size_t)length - run->length;
+			run->length = (size_t)length;
+		} else {
+			plan->runs[plan->run_count++] =
+			        (struct gsd_range){.address = placed[i].address, .length = plan->header_size};
+			bytes += plan->header_size;
+		}
+	}
+	plan->run_bytes = allocate_touched(bytes, 1);
+	if (plan->run_bytes == NULL) {
+		free(placed);
+		return gsd_error_no_memory();
+	}
+	uint8_t *buffer = plan->run_bytes;
+	size_t next = 0;
+	for (size_t r = 0; r < plan->run_count; r++) {
+		struct gsd_range *run = &plan->runs[r];
+		run->buffer = buffer;
+		buffer += run->length;
+		for (; next < known_count && placed[next].address - run->address < run->length; next++)
+			plan->headers[placed[next].element] =
+			        (uint8_t *)run->buffer + (placed[next].address - run->address);
+	}
+	free(placed);
+	return NULL;
+}
+
+struct gsd_error *gsd_plan_reserve(struct gsd_plan *plan, const struct gsd_plan_room *room, const uint64_t *known,
+                                   size_t known_count)
+{
+	if (room->elements > GSD_PLAN_MAX_ELEMENTS || room->links > GSD_PLAN_MAX_ELEMENTS ||
+	    room->stack_bytes > GSD_PLAN_MAX_STACK_BYTES || known_count > room->elements)
+		return gsd_error_because(
+		        gsd_error_create(GSD_ERROR_CORRUPT, 0, "make room for %zu goroutines with %zu bytes of stack",
+		                         room->elements, room->stack_bytes),
+		        "no Go program has that many");
+	uint64_t *elements = allocate_touched(room->elements, sizeof *elements);
+	if (elements != NULL && known_count > 0)
+		memcpy(elements, known, known_count * sizeof *known);
+	gsd_plan_free(plan);
+	size_t unknown = room->elements - known_count;
+	plan->elements = elements;
+	plan->known_count = known_count;
+	plan->capacity = room->elements;
+	plan->headers = allocate_touched(room->elements, sizeof *plan->headers);
+	plan->new_headers = allocate_touched(unknown, plan->header_size);
+	plan->new_ranges = allocate_touched(unknown, sizeof *plan->new_ranges);
+	plan->stacks = allocate_touched(room->elements, sizeof *plan->stacks);
+	plan->stack_ranges = allocate_touched(room->elements, sizeof *plan->stack_ranges);
+	plan->stack_bytes = allocate_touched(room->stack_bytes, 1);
+	plan->stack_bytes_capacity = room->stack_bytes;
+	plan->links = allocate_touched(room->links, sizeof *plan->links);
+	plan->link_ranges = allocate_touched(room->links, sizeof *plan->link_ranges);
+	plan->link_bytes = allocate_touched(room->links, plan->link_size == 0 ? 1 : plan->link_size);
+	plan->link_capacity = room->links;
+	if (plan->elements == NULL || plan->headers == NULL || plan->new_headers == NULL || plan->new_ranges == NULL ||
+	    plan->stacks == NULL || plan->stack_ranges == NULL || plan->stack_bytes == NULL || plan->links == NULL ||
+	    plan->link_ranges == NULL || plan->link_bytes == NULL)
+		return gsd_error_no_memory();
+	return make_runs(plan, plan->elements, known_count);
+}
+
+void gsd_plan_free(struct gsd_plan *plan)
+{
+	free(plan->elements);
+	free(plan->runs);
+	free(plan->headers);
+	free(plan->run_bytes);
+	free(plan->new_headers);
+	free(plan->new_ranges);
+	free(plan->stacks);
+	free(plan->stack_ranges);
+	free(plan->stack_bytes);
+	free(plan->links);
+	free(plan->link_ranges);
+	free(plan->link_bytes);
+	plan->elements = NULL;
+	plan->runs = NULL;
+	plan->run_count = 0;
+	plan->headers = NULL;
+	plan->run_bytes = NULL;
+	plan->new_headers = NULL;
+	plan->new_ranges = NULL;
+	plan->stacks = NULL;
+	plan->stack_ranges = NULL;
+	plan->stack_bytes = NULL;
+	plan->links = NULL;
+	plan->link_ranges = NULL;
+	plan->link_bytes = NULL;
+	plan->known_count = plan->capacity = plan->stack_bytes_capacity = plan->link_capacity = 0;
+}
+
+/* ---- carrying out: what follows runs while the target is stopped ---- */
+
+static uint64_t word_at(const uint8_t *header, size_t offset)
+{
+	uint64_t word;
+	memcpy(&word, header + offset, sizeof word);
+	return word;
+}
+
+static void read_list(struct gsd_plan *plan, struct gsd_memory *memory)
+{
+	uint64_t length = 0;
+	uint64_t array = 0;
+	/* The length first: the array may grow while the target runs, and a longer array has all of a shorter one. */
+	struct gsd_range words[2] = {
+	        {.address = plan->list_length_address, .length = sizeof length, .buffer = &length},
+	        {.address = plan->list_pointer_address, .length = sizeof array, .buffer = &array},
+	};
+	gsd_memory_read_ranges(memory, &words[0], 1);
+	gsd_memory_read_ranges(memory, &words[1], 1);
+	plan->element_count = 0;
+	plan->element_overflow = false;
+	plan->list_errnum = words[0].errnum != 0 ? words[0].errnum : words[1].errnum;
+	if (plan->list_errnum != 0)
+		return;
+	if (length > GSD_PLAN_MAX_ELEMENTS) {
+		plan->list_errnum = EOVERFLOW;
+		return;
+	}
+	plan->element_count = (size_t)length;
+	if (length > plan->capacity) {
+		plan->element_overflow = true;
+		return;
+	}
+	if (length <= plan->known_count)
+		return;
+	struct gsd_range tail = {.address = array + 8 * plan->known_count,
+	                         .length = 8 * ((size_t)length - plan->known_count),
+	                         .buffer = plan->elements + plan->known_count};
+	gsd_memory_read_ranges(memory, &tail, 1);
+	plan->list_errnum = tail.errnum;
+}
+
+static void read_headers(struct gsd_plan *plan, struct gsd_memory *memory)
+{
+	gsd_memory_read_ranges(memory, plan->runs, plan->run_count);
+	size_t unknown = plan->element_count > plan->known_count ? plan->element_count - plan->known_count : 0;
+	for (size_t i = 0; i < unknown; i++) {
+		uint8_t *header = plan->new_headers + i * plan->header_size;
+		plan->headers[plan->known_count + i] = header;
+		plan->new_ranges[i] = (struct gsd_range){
+		        .address = plan->elements[plan->known_count + i], .length = plan->header_size, .buffer = header};
+	}
+	gsd_memory_read_ranges(memory, plan->new_ranges, unknown);
+	for (size_t i = 0; i < unknown; i++)
+		if (plan->new_ranges[i].errnum != 0)
+			plan->headers[plan->known_count + i] = NULL;
+	for (size_t r = 0; r < plan->run_count; r++) {
+		if (plan->runs[r].errnum == 0)
+			continue;
+		const uint8_t *start = plan->runs[r].buffer;
+		for (size_t i = 0; i < plan->known_count; i++)
+			if (plan->headers[i] >= start && plan->headers[i] < start + plan->runs[r].length)
+				plan->headers[i] = NULL;
+	}
+}
+
+/* Where a stack begins: at the saved stack pointer, or where a thread is on it. 0: not known. */
+static uint64_t stack_start(const struct gsd_plan *plan, const uint8_t *header, uint32_t status, uint64_t low,
+                            uint64_t high, const struct gsd_threads *threads)
+{
+	const struct gsd_stack_rule *rule = &plan->stack_rule;
+	uint64_t sp = word_at(header, rule->sp_first_offset);
+	if (sp != 0)
+		return sp;
+	if (status < 64 && (rule->running_statuses >> status & 1) != 0) {
+		for (size_t i = 0; i < threads->count; i++) {
+			const struct gsd_thread *thread = &threads->items[i];
+			if (thread->state == GSD_THREAD_STOPPED && thread->registers.sp > low &&
+			    thread->registers.sp <= high)
+				return thread->registers.sp;
+		}
+	}
+	return word_at(header, rule->sp_offset);
+}
+
+static void plan_stack(struct gsd_plan *plan, size_t element, const struct gsd_threads *threads)
+{
+	struct gsd_stack_copy *stack = &plan->stacks[element];
+	*stack = (struct gsd_stack_copy){.outcome = GSD_STACK_NONE};
+	const uint8_t *header = plan->headers[element];
+	if (header == NULL)
+		return;
+	const struct gsd_stack_rule *rule = &plan->stack_rule;
+	uint32_t status = (uint32_t)word_at(header, rule->status_offset) & rule->status_mask;
+	if (status < 64 && (rule->skip_statuses >> status & 1) != 0)
+		return;
+	uint64_t low = word_at(header, rule->low_offset);
+	uint64_t high = word_at(header, rule->high_offset);
+	uint64_t sp = stack_start(plan, header, status, low, high, threads);
+	stack->high = high;
+	stack->address = sp;
+	if (low >= high || sp <= low || sp > high) {
+		stack->outcome = GSD_STACK_BAD;
+	} else if (high - sp > rule->max_stack_bytes) {
+		stack->outcome = GSD_STACK_TOO_LARGE;
+	} else {
+		stack->length = (size_t)(high - sp);
+		stack->offset = plan->stack_bytes_needed;
+		plan->stack_bytes_needed += stack->length;
+		stack->outcome =
+		        plan->stack_bytes_needed > plan->stack_bytes_capacity ? GSD_STACK_OVERFLOW : GSD_STACK_READ;
+	}
+}
+
+static void read_stacks(struct gsd_plan *plan, struct gsd_memory *memory, const struct gsd_threads *threads)
+{
+	size_t ranges = 0;
+	plan->stack_bytes_needed = 0;
+	for (size_t i = 0; i < plan->element_count; i++) {
+		plan_stack(plan, i, threads);
+		const struct gsd_stack_copy *stack = &plan->stacks[i];
+		if (stack->outcome == GSD_STACK_READ)
+			plan->stack_ranges[ranges++] = (struct gsd_range){.address = stack->address,
+			                                                  .length = stack->length,
+			                                                  .buffer = plan->stack_bytes + stack->offset};
+	}
+	if (plan->stack_bytes_needed > plan->stack_bytes_capacity)
+		return; /* it will be done again with more room */
+	gsd_memory_read_ranges(memory, plan->stack_ranges, ranges);
+	ranges = 0;
+	for (size_t i = 0; i < plan->element_count; i++) {
+		struct gsd_stack_copy *stack = &plan->stacks[i];
+		if (stack->outcome == GSD_STACK_READ && plan->stack_ranges[ranges++].errnum != 0)
+			stack->outcome = GSD_STACK_UNMAPPED;
+	}
+}
+
+static void read_links(struct gsd_plan *plan, struct gsd_memory *memory)
+{
+	plan->link_count = 0;
+	if (plan->link_size == 0)
+		return;
+	for (size_t i = 0; i < plan->element_count; i++) {
+		uint64_t link = plan->headers[i] == NULL ? 0 : word_at(plan->headers[i], plan->link_offset);
+		if (link == 0)
+			continue;
+		size_t slot = plan->link_count++;
+		if (slot >= plan->link_capacity)
+			continue;
+		plan->links[slot] = link;
+		plan->link_ranges[slot] = (struct gsd_range){.address = link,
+		                                             .length = plan->link_size,
+		                                             .buffer = plan->link_bytes + slot * plan->link_size};
+	}
+	if (plan->link_count <= plan->link_capacity)
+		gsd_memory_read_ranges(memory, plan->link_ranges, plan->link_count);
+}
+
+void gsd_plan_run(struct gsd_plan *plan, struct gsd_memory *memory, const struct gsd_threads *threads)
+{
+	gsd_memory_read_ranges(memory, plan->fixed, plan->fixed_count);
+	plan->stack_bytes_needed = 0;
+	plan->link_count = 0;
+	read_list(plan, memory);
+	if (plan->list_errnum != 0 || plan->element_overflow)
+		return;
+	read_headers(plan, memory);
+	read_links(plan, memory);
+	read_stacks(plan, memory, threads);
+}
+
+bool gsd_plan_overflowed(const struct gsd_plan *plan)
+{
+	return plan->element_overflow || plan->link_count > plan->link_capacity ||
+	       plan->stack_bytes_needed > plan->stack_bytes_capacity;
+}
