@@ -101,6 +101,21 @@ struct gsd_snapshot {
 	uint32_t go_frame_limit;    /**< logical frames at which Go's own profile cuts; 0: no cut was asked for */
 };
 
+/** Statuses of a goroutine (runtime/runtime2.go), without the scan bit. The last two exist from Go 1.26 on. */
+enum gsd_status {
+	GSD_STATUS_IDLE = 0,
+	GSD_STATUS_RUNNABLE = 1,
+	GSD_STATUS_RUNNING = 2,
+	GSD_STATUS_SYSCALL = 3,
+	GSD_STATUS_WAITING = 4,
+	GSD_STATUS_DEAD = 6,
+	GSD_STATUS_COPYSTACK = 8,
+	GSD_STATUS_PREEMPTED = 9,
+	GSD_STATUS_LEAKED = 10,
+	GSD_STATUS_DEADEXTRA = 11
+};
+#define GSD_STATUS_SCAN_BIT 0x1000U
+
 /** "running", "waiting", …; "unknown" for a status that no version has. */
 const char *gsd_status_name(uint32_t status);
 /** The runtime's words for a wait reason ("chan receive"), "" for none, "unknown wait reason" out of range. */

@@ -5,6 +5,12 @@
 
 #include "go/snapshot.h"
 
+struct gsd_code;
+
+/** A symbolizer over @p code, which is borrowed and must outlive it. */
+GSD_MUST_CHECK struct gsd_error *gsd_symbolizer_create(struct gsd_code *code, struct gsd_symbolizer **symbolizer_ret);
+void gsd_symbolizer_destroy(struct gsd_symbolizer *symbolizer);
+
 /** One logical frame: a function, inlined or not, at a line. Strings belong to the symbolizer. */
 struct gsd_line {
 	const char *function; /**< full name, as pclntab has it (type arguments included from Go 1.21 on) */

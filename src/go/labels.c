@@ -1,0 +1,257 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "go/labels.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/error.h"
+
+#define MAX_LABELS 4096              /* of one goroutine */
+#define MAX_STRING ((uint64_t)1 << 20)
+#define MAX_BYTES ((uint64_t)1 << 30) /* of all label strings of a capture */
+
+/* A string of the target. */
+struct remote_string {
+	uint64_t address;
+	uint64_t length;
+};
+
+/* A pair as it lies in the target. */
+struct remote_label {
+	struct remote_string key;
+	struct remote_string value;
+};
+GSD_DEFINE_ARRAY(remote_labels, struct remote_label)
+
+/* The pairs of one set: [first, first + count) of all pairs. */
+struct extent {
+	size_t first;
+	size_t count;
+	bool readable;
+};
+
+struct reader {
+	struct gsd_memory *memory;
+	struct remote_labels labels;
+	uint64_t bytes;
+};
+
+static bool read_bytes(struct reader *reader, uint64_t address, void *buffer, size_t length)
+{
+	struct gsd_range range = {.address = address, .length = length, .buffer = buffer};
+	gsd_memory_read_ranges(reader->memory, &range, 1);
+	return range.errnum == 0;
+}
+
+static uint64_t word_at(const uint8_t *bytes, size_t offset)
+{
+	uint64_t value;
+	memcpy(&value, bytes + offset, sizeof value);
+	return value;
+}
+
+/* ---- Go 1.24 and later: a slice ---- */
+
+struct slice_header {
+	uint64_t address;
+	uint64_t length;
+	uint64_t capacity;
+};
+
+static struct gsd_error *collect_slices(struct reader *reader, const uint64_t *pointers, size_t count,
+                                        struct extent *extents)
+{
+	struct slice_header *headers = calloc(count, sizeof *headers);
+	struct gsd_range *ranges = calloc(count, sizeof *ranges);
+	struct gsd_error *error = headers == NULL || ranges == NULL ? gsd_error_no_memory() : NULL;
+	for (size_t i = 0; i < count && error == NULL; i++)
+		ranges[i] = (struct gsd_range){
+		        .address = pointers[i], .length = sizeof *headers, .buffer = &headers[i]};
+	if (error == NULL)
+		gsd_memory_read_ranges(reader->memory, ranges, count);
+	for (size_t i = 0; i < count && error == NULL; i++) {
+		const struct slice_header *header = &headers[i];
+		extents[i] = (struct extent){.first = reader->labels.count};
+		extents[i].readable = ranges[i].errnum == 0 && header->length <= header->capacity &&
+		                      header->length <= MAX_LABELS;
+		for (uint64_t k = 0; extents[i].readable && k < header->length && error == NULL; k++)
+			if (!remote_labels_append(&reader->labels, (struct remote_label){{0, 0}, {0, 0}}))
+				error = gsd_error_no_memory();
+		extents[i].count = reader->labels.count - extents[i].first;
+	}
+	for (size_t i = 0; i < count && error == NULL; i++)
+		ranges[i] = (struct gsd_range){.address = headers[i].address,
+		                               .length = extents[i].count * sizeof(struct remote_label),
+		                               .buffer = reader->labels.items + extents[i].first};
+	if (error == NULL)
+		gsd_memory_read_ranges(reader->memory, ranges, count);
+	for (size_t i = 0; i < count && error == NULL; i++)
+		if (extents[i].count > 0 && ranges[i].errnum != 0)
+			extents[i].readable = false;
+	free(headers);
+	free(ranges);
+	return error;
+}
+
+/* ---- Go 1.23 and earlier: a map[string]string ---- */
+
+enum { HMAP_COUNT = 0, HMAP_B = 9, HMAP_BUCKETS = 16, HMAP_OLD_BUCKETS = 24, HMAP_SIZE = 48 };
+enum { BUCKET_KEYS = 8, BUCKET_VALUES = 136, BUCKET_OVERFLOW = 264, BUCKET_SIZE = 272, BUCKET_SLOTS = 8 };
+enum { TOPHASH_USED = 5, MAX_B = 12 };
+
+static struct gsd_error *collect_bucket(struct reader *reader, const uint8_t *bucket)
+{
+	for (size_t slot = 0; slot < BUCKET_SLOTS; slot++) {
+		if (bucket[slot] < TOPHASH_USED)
+			continue;
+		struct remote_label label = {
+		        .key = {word_at(bucket, BUCKET_KEYS + 16 * slot), word_at(bucket, BUCKET_KEYS + 16 * slot + 8)},
+		        .value = {word_at(bucket, BUCKET_VALUES + 16 * slot),
+		                  word_at(bucket, BUCKET_VALUES + 16 * slot + 8)}};
+		if (!remote_labels_append(&reader->labels, label))
+			return gsd_error_no_memory();
+	}
+	return NULL;
+}
+
+/* 2^shift buckets with their overflow chains. */
+static struct gsd_error *collect_buckets(struct reader *reader, uint64_t address, unsigned shift, bool *readable_ret)
+{
+	uint8_t bucket[BUCKET_SIZE];
+	size_t budget = MAX_LABELS;
+	for (uint64_t i = 0; i < (uint64_t)1 << shift; i++) {
+		uint64_t next = address + i * BUCKET_SIZE;
+		while (next != 0) {
+			if (budget-- == 0 || !read_bytes(reader, next, bucket, sizeof bucket)) {
+				*readable_ret = false;
+				return NULL;
+			}
+			GSD_TRY(collect_bucket(reader, bucket));
+			next = word_at(bucket, BUCKET_OVERFLOW);
+		}
+	}
+	return NULL;
+}
+
+static struct gsd_error *collect_map(struct reader *reader, uint64_t pointer, struct extent *extent)
+{
+	uint64_t map;
+	uint8_t header[HMAP_SIZE];
+	*extent = (struct extent){.first = reader->labels.count, .readable = read_bytes(reader, pointer, &map, 8)};
+	if (!extent->readable || map == 0)
+		return NULL;
+	extent->readable = read_bytes(reader, map, header, sizeof header) && header[HMAP_B] <= MAX_B;
+	if (!extent->readable)
+		return NULL;
+	uint64_t buckets = word_at(header, HMAP_BUCKETS);
+	uint64_t old_buckets = word_at(header, HMAP_OLD_BUCKETS);
+	if (buckets != 0)
+		GSD_TRY(collect_buckets(reader, buckets, header[HMAP_B], &extent->readable));
+	if (old_buckets != 0 && header[HMAP_B] > 0)
+		GSD_TRY(collect_buckets(reader, old_buckets, header[HMAP_B] - 1U, &extent->readable));
+	extent->count = reader->labels.count - extent->first;
+	if (extent->count != word_at(header, HMAP_COUNT))
+		extent->readable = false;
+	return NULL;
+}
+
+/* ---- the strings ---- */
+
+static struct gsd_error *plan_string(struct reader *reader, const struct remote_string *string, struct gsd_arena *arena,
+                                     struct gsd_range *range, bool *readable)
+{
+	if (string->length > MAX_STRING || reader->bytes + string->length > MAX_BYTES) {
+		*readable = false;
+		*range = (struct gsd_range){0};
+		return NULL;
+	}
+	reader->bytes += string->length;
+	*range = (struct gsd_range){.address = string->address,
+	                            .length = (size_t)string->length,
+	                            .buffer = gsd_arena_allocate(arena, (size_t)string->length + 1)};
+	return range->buffer == NULL ? gsd_error_no_memory() : NULL;
+}
+
+static int by_key(const void *left, const void *right)
+{
+	const struct gsd_label *a = left;
+	const struct gsd_label *b = right;
+	size_t shorter = a->key_length < b->key_length ? a->key_length : b->key_length;
+	int order = memcmp(a->key, b->key, shorter);
+	return order != 0 ? order : (a->key_length > b->key_length) - (a->key_length < b->key_length);
+}
+
+static struct gsd_error *make_set(const struct gsd_range *ranges, const struct extent *extent, struct gsd_arena *arena,
+                                  struct gsd_label_set *set, bool *readable)
+{
+	*set = (struct gsd_label_set){0};
+	struct gsd_label *labels = gsd_arena_allocate(arena, extent->count * sizeof *labels);
+	if (labels == NULL)
+		return gsd_error_no_memory();
+	*readable = extent->readable;
+	for (size_t i = 0; i < extent->count; i++) {
+		const struct gsd_range *key = &ranges[2 * (extent->first + i)];
+		const struct gsd_range *value = key + 1;
+		if (key->buffer == NULL || value->buffer == NULL || (key->length > 0 && key->errnum != 0) ||
+		    (value->length > 0 && value->errnum != 0)) {
+			*readable = false;
+			break;
+		}
+		labels[i] = (struct gsd_label){.key = key->buffer,
+		                               .key_length = key->length,
+		                               .value = value->buffer,
+		                               .value_length = value->length};
+	}
+	if (!*readable)
+		return NULL;
+	qsort(labels, extent->count, sizeof *labels, by_key);
+	set->labels = labels;
+	set->count = extent->count;
+	return NULL;
+}
+
+static struct gsd_error *read_strings(struct reader *reader, struct extent *extents, size_t count,
+                                      struct gsd_arena *arena, struct gsd_label_set *sets, bool *readable)
+{
+	size_t strings = 2 * reader->labels.count;
+	struct gsd_range *ranges = calloc(strings + 1, sizeof *ranges);
+	if (ranges == NULL)
+		return gsd_error_no_memory();
+	struct gsd_error *error = NULL;
+	for (size_t i = 0; i < count; i++) {
+		for (size_t k = extents[i].first; k < extents[i].first + extents[i].count && error == NULL; k++) {
+			const struct remote_label *label = &reader->labels.items[k];
+			if (!extents[i].readable)
+				continue;
+			error = plan_string(reader, &label->key, arena, &ranges[2 * k], &extents[i].readable);
+			if (error == NULL)
+				error = plan_string(reader, &label->value, arena, &ranges[2 * k + 1],
+				                    &extents[i].readable);
+		}
+	}
+	if (error == NULL)
+		gsd_memory_read_ranges(reader->memory, ranges, strings);
+	for (size_t i = 0; i < count && error == NULL; i++)
+		error = make_set(ranges, &extents[i], arena, &sets[i], &readable[i]);
+	free(ranges);
+	return error;
+}
+
+struct gsd_error *gsd_labels_read(struct gsd_memory *memory, unsigned go_minor, const uint64_t *pointers, size_t count,
+                                  struct gsd_arena *arena, struct gsd_label_set *sets_ret, bool *readable_ret)
+{
+	if (count == 0)
+		return NULL;
+	struct reader reader = {.memory = memory};
+	struct extent *extents = calloc(count, sizeof *extents);
+	struct gsd_error *error = extents == NULL ? gsd_error_no_memory() : NULL;
+	if (error == NULL && go_minor >= 24)
+		error = collect_slices(&reader, pointers, count, extents);
+	for (size_t i = 0; i < count && go_minor < 24 && error == NULL; i++)
+		error = collect_map(&reader, pointers[i], &extents[i]);
+	if (error == NULL)
+		error = read_strings(&reader, extents, count, arena, sets_ret, readable_ret);
+	free(extents);
+	remote_labels_free(&reader.labels);
+	return error;
+}

@@ -1,0 +1,308 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "go/symbolize.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/array.h"
+#include "base/error.h"
+#include "base/hash.h"
+#include "go/code.h"
+
+#define MAX_INLINED 256 /* calls inlined into one place */
+
+GSD_DEFINE_ARRAY(line_array, struct gsd_line)
+
+/* A word expanded: its location (NULL when every line of it is elided) and what the next frame must know of it. */
+struct place {
+	struct gsd_location *location;
+	uint32_t logical_frames; /* that the runtime's list counts */
+	uint8_t special;         /* of its outermost function */
+};
+GSD_DEFINE_ARRAY(place_array, struct place)
+
+struct gsd_symbolizer {
+	struct gsd_code *code;
+	struct gsd_arena arena;
+	struct gsd_hash *places[2]; /* word -> index into place_items; [1]: called by a panic */
+	struct place_array place_items;
+	struct line_array scratch;
+	uint32_t location_count;
+};
+
+struct gsd_error *gsd_symbolizer_create(struct gsd_code *code, struct gsd_symbolizer **symbolizer_ret)
+{
+	struct gsd_symbolizer *symbolizer = calloc(1, sizeof *symbolizer);
+	if (symbolizer == NULL)
+		return gsd_error_no_memory();
+	symbolizer->code = code;
+	symbolizer->places[0] = gsd_hash_create(1024);
+	symbolizer->places[1] = gsd_hash_create(16);
+	if (symbolizer->places[0] == NULL || symbolizer->places[1] == NULL) {
+		gsd_symbolizer_destroy(symbolizer);
+		return gsd_error_no_memory();
+	}
+	*symbolizer_ret = symbolizer;
+	return NULL;
+}
+
+void gsd_symbolizer_destroy(struct gsd_symbolizer *symbolizer)
+{
+	if (symbolizer == NULL)
+		return;
+	gsd_hash_destroy(symbolizer->places[0]);
+	gsd_hash_destroy(symbolizer->places[1]);
+	gsd_arena_free(&symbolizer->arena);
+	place_array_free(&symbolizer->place_items);
+	line_array_free(&symbolizer->scratch);
+	free(symbolizer);
+}
+
+void gsd_location_list_free(struct gsd_location_list *list)
+{
+	free(list->items);
+	memset(list, 0, sizeof *list);
+}
+
+/* ---- lines ---- */
+
+static const char *or_unknown(const char *text)
+{
+	return text != NULL ? text : "?";
+}
+
+/* File and line at a text offset: "?" and 0 when either is not known (runtime/symtab.go, funcline1). */
+static void fill_file_line(const struct gsd_module *module, const struct gsd_function *function, uint64_t offset,
+                           struct gsd_line *line)
+{
+	line->file = gsd_pclntab_file(&module->table, function, offset);
+	line->line = gsd_pclntab_value(&module->table, function, function->line_numbers, offset);
+	if (line->file == NULL || line->line == -1) {
+		line->file = "?";
+		line->line = 0;
+	}
+}
+
+/* One logical frame on the way from the innermost to the physical function. */
+struct expansion {
+	const struct gsd_module *module;
+	struct gsd_function function;
+	uint64_t offset; /* of the call, in the text */
+	uint64_t tree;   /* address of the inline tree, 0: none */
+};
+
+/* The inlined call at the expansion's offset; false when the physical function itself is there. */
+static struct gsd_error *inlined_call(struct gsd_code *code, const struct expansion *expansion,
+                                      struct gsd_inlined_call *call_ret, bool *found_ret)
+{
+	*found_ret = false;
+	if (expansion->tree == 0)
+		return NULL;
+	int32_t index = gsd_pclntab_pcdata(&expansion->module->table, &expansion->function, GSD_PCDATA_INLINE_TREE,
+	                                   expansion->offset);
+	if (index < 0)
+		return NULL;
+	size_t size = gsd_inlined_call_size(&expansion->module->table);
+	const uint8_t *bytes;
+	GSD_TRY(gsd_block_cache_read(gsd_code_cache(code), expansion->tree + (uint64_t)index * size, size, &bytes));
+	*call_ret = gsd_inlined_call_parse(&expansion->module->table, bytes);
+	*found_ret = true;
+	return NULL;
+}
+
+/* A wrapper is not shown, unless a panic called it (runtime/traceback.go, elideWrapperCalling). */
+static bool elided(enum gsd_special special, bool called_by_panic)
+{
+	return special == GSD_SPECIAL_WRAPPER && !called_by_panic;
+}
+
+static bool is_panic(enum gsd_special special)
+{
+	return special == GSD_SPECIAL_PANIC || special == GSD_SPECIAL_SIGPANIC;
+}
+
+struct logical_frame {
+	int32_t name;
+	int32_t start_line;
+	enum gsd_special special;
+};
+
+static struct gsd_error *append_line(struct gsd_symbolizer *symbolizer, const struct expansion *expansion,
+                                     const struct logical_frame *frame)
+{
+	const struct gsd_module *module = expansion->module;
+	struct gsd_line line = {.function = or_unknown(gsd_pclntab_name(&module->table, frame->name)),
+	                        .start_line = frame->start_line,
+	                        .entry = gsd_module_text_address(module, expansion->function.entry)};
+	fill_file_line(module, &expansion->function, expansion->offset, &line);
+	return line_array_append(&symbolizer->scratch, line) ? NULL : gsd_error_no_memory();
+}
+
+/* Expands the frame at `offset` into scratch lines, innermost first. */
+static struct gsd_error *expand(struct gsd_symbolizer *symbolizer, struct expansion *expansion, bool called_by_panic,
+                                struct place *place, uint64_t *first_offset)
+{
+	bool done = false;
+	for (int depth = 0; !done && depth <= MAX_INLINED; depth++) {
+		struct gsd_inlined_call call;
+		bool inlined;
+		GSD_TRY(inlined_call(symbolizer->code, expansion, &call, &inlined));
+		struct logical_frame frame = {
+		        .name = inlined ? call.name : expansion->function.name,
+		        .start_line = inlined ? call.start_line : expansion->function.start_line,
+		        .special = gsd_code_special(symbolizer->code, inlined ? call.id : expansion->function.id)};
+		if (!elided(frame.special, called_by_panic)) {
+			if (place->logical_frames == 0)
+				*first_offset = expansion->offset;
+			place->logical_frames++;
+			GSD_TRY(append_line(symbolizer, expansion, &frame));
+		}
+		called_by_panic = is_panic(frame.special);
+		place->special = (uint8_t)frame.special;
+		if (inlined)
+			expansion->offset = (uint64_t)expansion->function.entry + (uint64_t)(int64_t)call.parent_pc;
+		done = !inlined;
+	}
+	return NULL;
+}
+
+/* ---- places ---- */
+
+static struct gsd_error *make_location(struct gsd_symbolizer *symbolizer, uint64_t address, struct place *place)
+{
+	size_t count = symbolizer->scratch.count;
+	struct gsd_location *location = gsd_arena_allocate(&symbolizer->arena, sizeof *location);
+	struct gsd_line *lines = gsd_arena_allocate(&symbolizer->arena, count * sizeof *lines);
+	if (location == NULL || lines == NULL)
+		return gsd_error_no_memory();
+	memcpy(lines, symbolizer->scratch.items, count * sizeof *lines);
+	*location = (struct gsd_location){.index = symbolizer->location_count++,
+	                                  .address = address,
+	                                  .return_address = address == 0 ? 0 : address + 1,
+	                                  .lines = lines,
+	                                  .line_count = count};
+	place->location = location;
+	return NULL;
+}
+
+/* A frame that is no Go code: a name made up here. */
+static struct gsd_error *make_named_place(struct gsd_symbolizer *symbolizer, const char *name, uint64_t address,
+                                          struct place *place)
+{
+	char *function = gsd_arena_string(&symbolizer->arena, name, strlen(name));
+	if (function == NULL ||
+	    !line_array_append(&symbolizer->scratch, (struct gsd_line){.function = function, .file = ""}))
+		return gsd_error_no_memory();
+	place->logical_frames = 1;
+	return make_location(symbolizer, address, place);
+}
+
+static struct gsd_error *make_special_place(struct gsd_symbolizer *symbolizer, uint64_t word, struct place *place)
+{
+	char name[64] = "gostackdump.elided";
+	if (word != GSD_PC_ELIDED)
+		snprintf(name, sizeof name, "gostackdump.unreadable:%s",
+		         gsd_unreadable_name((enum gsd_unreadable)(UINT64_MAX - 1 - word)));
+	return make_named_place(symbolizer, name, 0, place);
+}
+
+static struct gsd_error *make_code_place(struct gsd_symbolizer *symbolizer, uint64_t word, bool called_by_panic,
+                                         struct place *place)
+{
+	uint64_t pc = GSD_PC_ADDRESS(word);
+	bool exact = (word & GSD_PC_EXACT) != 0;
+	struct expansion expansion = {0};
+	if (!gsd_code_find(symbolizer->code, pc, &expansion.module, &expansion.function, &expansion.offset)) {
+		char name[32];
+		snprintf(name, sizeof name, "0x%" PRIx64, pc);
+		return make_named_place(symbolizer, name, exact ? pc : pc - 1, place);
+	}
+	if (gsd_code_special(symbolizer->code, expansion.function.id) == GSD_SPECIAL_GOEXIT) {
+		place->logical_frames = 1; /* it counts in the runtime's list, and is never shown */
+		return NULL;
+	}
+	if (!exact && expansion.offset > expansion.function.entry)
+		expansion.offset--;
+	uint32_t tree;
+	if (gsd_pclntab_funcdata(&expansion.module->table, &expansion.function, GSD_FUNCDATA_INLINE_TREE, &tree))
+		expansion.tree = expansion.module->data.gofunc + tree;
+	uint64_t first_offset = expansion.offset;
+	GSD_TRY(expand(symbolizer, &expansion, called_by_panic, place, &first_offset));
+	if (place->logical_frames == 0)
+		return NULL;
+	return make_location(symbolizer, gsd_module_text_address(expansion.module, first_offset), place);
+}
+
+static struct gsd_error *find_place(struct gsd_symbolizer *symbolizer, uint64_t word, bool called_by_panic,
+                                    struct place *place_ret)
+{
+	struct gsd_hash *places = symbolizer->places[called_by_panic ? 1 : 0];
+	uint64_t index;
+	if (gsd_hash_find(places, word, &index)) {
+		*place_ret = symbolizer->place_items.items[index];
+		return NULL;
+	}
+	struct place place = {0};
+	symbolizer->scratch.count = 0;
+	if (word >= GSD_PC_UNREADABLE(GSD_UNREADABLE_COUNT))
+		GSD_TRY(make_special_place(symbolizer, word, &place));
+	else
+		GSD_TRY(make_code_place(symbolizer, word, called_by_panic, &place));
+	index = symbolizer->place_items.count;
+	if (!place_array_append(&symbolizer->place_items, place) || !gsd_hash_insert(places, word, index))
+		return gsd_error_no_memory();
+	*place_ret = place;
+	return NULL;
+}
+
+static bool append_location(struct gsd_location_list *list, const struct gsd_location *location)
+{
+	if (list->count == list->capacity) {
+		size_t capacity = list->capacity == 0 ? 64 : list->capacity * 2;
+		const struct gsd_location **items =
+		        (const struct gsd_location **)reallocarray(list->items, capacity, sizeof *list->items);
+		if (items == NULL)
+			return false;
+		list->items = items;
+		list->capacity = capacity;
+	}
+	list->items[list->count++] = location;
+	return true;
+}
+
+struct gsd_error *gsd_symbolize_stack(struct gsd_symbolizer *symbolizer, const struct gsd_stack *stack,
+                                      uint32_t frame_limit, struct gsd_location_list *list)
+{
+	list->count = 0;
+	bool called_by_panic = false;
+	uint64_t logical_frames = 0;
+	for (size_t i = 0; i < stack->count; i++) {
+		/* The runtime's list ends inside the last frame; its reader then expands that frame to the end. */
+		if (frame_limit != 0 && logical_frames >= frame_limit)
+			break;
+		struct place place;
+		GSD_TRY(find_place(symbolizer, stack->words[i], called_by_panic, &place));
+		called_by_panic = is_panic((enum gsd_special)place.special);
+		logical_frames += place.logical_frames;
+		if (place.location != NULL && !append_location(list, place.location))
+			return gsd_error_no_memory();
+	}
+	return NULL;
+}
+
+struct gsd_error *gsd_symbolize_creator(struct gsd_symbolizer *symbolizer, uint64_t pc, struct gsd_line *line_ret)
+{
+	struct expansion expansion;
+	struct gsd_line line = {.file = ""};
+	if (gsd_code_find(symbolizer->code, pc, &expansion.module, &expansion.function, &expansion.offset)) {
+		line.function = or_unknown(gsd_pclntab_name(&expansion.module->table, expansion.function.name));
+		line.start_line = expansion.function.start_line;
+		line.entry = gsd_module_text_address(expansion.module, expansion.function.entry);
+		uint64_t offset = expansion.offset > expansion.function.entry ? expansion.offset - 1 : expansion.offset;
+		fill_file_line(expansion.module, &expansion.function, offset, &line);
+	}
+	*line_ret = line;
+	return NULL;
+}

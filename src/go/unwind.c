@@ -1,0 +1,243 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "go/unwind.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/error.h"
+
+#define WORD 8
+
+/* ---- the words that are kept ---- */
+
+struct gsd_error *gsd_frame_buffer_init(struct gsd_frame_buffer *buffer, size_t max_frames, bool innermost_only)
+{
+	memset(buffer, 0, sizeof *buffer);
+	if (max_frames < 2)
+		max_frames = 2;
+	buffer->tail = innermost_only ? 0 : max_frames / 2;
+	buffer->head = max_frames - buffer->tail;
+	buffer->words = calloc(max_frames + 1, sizeof *buffer->words);
+	buffer->ring = calloc(buffer->tail + 1, sizeof *buffer->ring);
+	if (buffer->words == NULL || buffer->ring == NULL) {
+		gsd_frame_buffer_free(buffer);
+		return gsd_error_no_memory();
+	}
+	return NULL;
+}
+
+void gsd_frame_buffer_free(struct gsd_frame_buffer *buffer)
+{
+	free(buffer->words);
+	free(buffer->ring);
+	memset(buffer, 0, sizeof *buffer);
+}
+
+static void push(struct gsd_frame_buffer *buffer, uint64_t word)
+{
+	if (buffer->total < buffer->head)
+		buffer->words[buffer->total] = word;
+	else if (buffer->tail > 0)
+		buffer->ring[(buffer->total - buffer->head) % buffer->tail] = word;
+	buffer->total++;
+}
+
+/* Puts the outermost frames behind the innermost ones, with a mark between them where some are missing. */
+static void finish(struct gsd_frame_buffer *buffer)
+{
+	if (buffer->total <= buffer->head) {
+		buffer->count = buffer->total;
+		return;
+	}
+	buffer->count = buffer->head;
+	if (buffer->tail == 0)
+		return;
+	size_t rest = buffer->total - buffer->head;
+	size_t first = 0;
+	if (rest > buffer->tail) {
+		buffer->words[buffer->count++] = GSD_PC_ELIDED;
+		first = rest % buffer->tail;
+		rest = buffer->tail;
+	}
+	for (size_t i = 0; i < rest; i++)
+		buffer->words[buffer->count++] = buffer->ring[(first + i) % buffer->tail];
+}
+
+/* ---- walking ---- */
+
+struct walk {
+	struct gsd_code *code;
+	const struct gsd_stack_view *view;
+	struct gsd_frame_buffer *buffer;
+	struct gsd_walk_result *result;
+	enum gsd_unwind_mode mode;
+	bool checking; /* frame pointers are known so far */
+	uint64_t pc;
+	uint64_t sp;
+	uint64_t bp;
+	bool exact;
+	bool first;
+	bool may_write_sp;
+};
+
+static bool view_word(const struct gsd_stack_view *view, uint64_t address, uint64_t *word_ret)
+{
+	if (address < view->start || address - view->start > view->length ||
+	    view->length - (address - view->start) < WORD)
+		return false;
+	memcpy(word_ret, view->bytes + (address - view->start), WORD);
+	return true;
+}
+
+/* Whether bp can be a frame pointer of the frame at sp or of one of its callers. */
+static bool frame_pointer_valid(const struct walk *walk)
+{
+	uint64_t word;
+	return walk->bp >= walk->sp && (walk->bp & (WORD - 1)) == 0 && view_word(walk->view, walk->bp, &word) &&
+	       view_word(walk->view, walk->bp + WORD, &word);
+}
+
+/* After a call that the runtime injected, the next pc is where it was interrupted (runtime/traceback.go). */
+static bool injected(const struct walk *walk, enum gsd_special special)
+{
+	if (special == GSD_SPECIAL_SIGPANIC)
+		return true;
+	return gsd_code_go_minor(walk->code) >= 21 &&
+	       (special == GSD_SPECIAL_ASYNC_PREEMPT || special == GSD_SPECIAL_DEBUG_CALL);
+}
+
+/*
+ * Holds the frame [sp, top) against the frame pointer: a function that saved its caller's frame pointer has it just
+ * below the return address, and bp points there. Functions without a frame leave bp to their caller, and so does every
+ * function that was interrupted in its prologue or epilogue.
+ */
+static void check_frame_pointer(struct walk *walk, const struct gsd_pc_info *info, uint64_t top)
+{
+	if (!walk->checking)
+		return;
+	uint64_t saved = top - 2 * WORD;
+	if (walk->bp == saved && info->stack_depth >= WORD) {
+		if (!view_word(walk->view, saved, &walk->bp))
+			walk->checking = false;
+		return;
+	}
+	bool frameless = info->stack_depth == 0 || (info->flags & GSD_FUNCTION_ASSEMBLY) != 0 || walk->exact;
+	bool above = walk->bp == 0 || walk->bp > saved;
+	if (frameless && above)
+		return;
+	walk->result->disagreed = true;
+	walk->checking = false;
+}
+
+enum step { STEP_ON, STEP_DONE };
+
+static enum step fail(struct walk *walk, enum gsd_unreadable reason)
+{
+	walk->result->unreadable = reason;
+	return STEP_DONE;
+}
+
+static enum step step_by_frame_pointer(struct walk *walk, const struct gsd_pc_info *info, enum gsd_unreadable otherwise)
+{
+	uint64_t caller_bp;
+	uint64_t return_address;
+	if (!frame_pointer_valid(walk) || !view_word(walk->view, walk->bp, &caller_bp) ||
+	    !view_word(walk->view, walk->bp + WORD, &return_address))
+		return fail(walk, otherwise);
+	walk->exact = injected(walk, (enum gsd_special)info->special);
+	walk->pc = return_address;
+	walk->sp = walk->bp + 2 * WORD;
+	walk->bp = caller_bp;
+	walk->result->fp_steps++;
+	return STEP_ON;
+}
+
+static enum step step_by_table(struct walk *walk, const struct gsd_pc_info *info)
+{
+	uint64_t top = walk->sp + (uint64_t)info->stack_depth + WORD;
+	uint64_t return_address;
+	if (top < walk->sp || !view_word(walk->view, top - WORD, &return_address))
+		return fail(walk, GSD_UNREADABLE_BROKEN);
+	if (walk->mode == GSD_UNWIND_AUTO)
+		check_frame_pointer(walk, info, top);
+	walk->exact = injected(walk, (enum gsd_special)info->special);
+	walk->pc = return_address;
+	walk->sp = top;
+	walk->result->table_steps++;
+	return STEP_ON;
+}
+
+/* A goroutine that never ran has no frame pointer: its entry's return address lies where sp points. */
+static bool never_ran(const struct walk *walk, struct gsd_pc_info *above)
+{
+	uint64_t word;
+	return walk->first && walk->bp == 0 && view_word(walk->view, walk->sp, &word) &&
+	       gsd_code_pc(walk->code, word, above) && (above->flags & GSD_FUNCTION_TOP_FRAME) != 0;
+}
+
+static enum step step(struct walk *walk)
+{
+	struct gsd_pc_info info;
+	if (!gsd_code_pc(walk->code, walk->pc, &info))
+		return fail(walk, GSD_UNREADABLE_COUNT);
+	if (info.entry == 0 && (walk->mode == GSD_UNWIND_TABLE || !frame_pointer_valid(walk)))
+		return fail(walk, GSD_UNREADABLE_UNKNOWN_PC);
+	push(walk->buffer, walk->exact ? walk->pc | GSD_PC_EXACT : walk->pc);
+	if ((info.flags & GSD_FUNCTION_TOP_FRAME) != 0) {
+		uint64_t word;
+		if (walk->checking && walk->bp != 0 && view_word(walk->view, walk->bp, &word))
+			walk->result->disagreed = true;
+		return STEP_DONE;
+	}
+	struct gsd_pc_info above;
+	bool writes_sp = (info.flags & GSD_FUNCTION_SP_WRITE) != 0 && info.special != GSD_SPECIAL_CGOCALLBACK &&
+	                 !(walk->first && walk->may_write_sp);
+	bool table_knows = info.entry != 0 && info.stack_depth >= 0 && !writes_sp;
+	enum step result;
+	if (walk->mode == GSD_UNWIND_FP && !never_ran(walk, &above))
+		result = step_by_frame_pointer(walk, &info, GSD_UNREADABLE_BROKEN);
+	else if (table_knows)
+		result = step_by_table(walk, &info);
+	else if (walk->mode == GSD_UNWIND_TABLE)
+		result = fail(walk, GSD_UNREADABLE_BROKEN);
+	else
+		result = step_by_frame_pointer(walk, &info, GSD_UNREADABLE_BROKEN);
+	walk->first = false;
+	return result;
+}
+
+bool gsd_walk(struct gsd_code *code, const struct gsd_stack_view *view, const struct gsd_walk_start *start,
+              enum gsd_unwind_mode mode, struct gsd_frame_buffer *buffer, struct gsd_walk_result *result_ret)
+{
+	*result_ret = (struct gsd_walk_result){0};
+	buffer->total = 0;
+	buffer->count = 0;
+	struct walk walk = {.code = code,
+	                    .view = view,
+	                    .buffer = buffer,
+	                    .result = result_ret,
+	                    .mode = mode,
+	                    .checking = start->bp != 0,
+	                    .pc = start->pc,
+	                    .sp = start->sp,
+	                    .bp = start->bp,
+	                    .exact = start->exact,
+	                    .first = true,
+	                    .may_write_sp = start->system_call};
+	if (walk.pc == 0) {
+		/* A call of a nil function: the return address is what lies on the stack (runtime, initAt). */
+		if (!view_word(view, walk.sp, &walk.pc)) {
+			result_ret->unreadable = GSD_UNREADABLE_BROKEN;
+			return true;
+		}
+		walk.sp += WORD;
+		walk.exact = false;
+	}
+	/* Every step moves sp up by a word or more, so that the walk ends with the view. */
+	while (step(&walk) == STEP_ON)
+		;
+	finish(buffer);
+	if (result_ret->unreadable == GSD_UNREADABLE_COUNT)
+		return false;
+	return true;
+}

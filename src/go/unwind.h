@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Walking a stack that was copied: by the function table (what the runtime itself uses: exact at every Go instruction)
+ * and by frame pointers (cheap, also through C that has them). In auto mode the table leads, the frame pointers check
+ * every return address, and cross where the table knows nothing. Pure: bytes in, words out.
+ */
+#ifndef GSD_GO_UNWIND_H
+#define GSD_GO_UNWIND_H
+
+#include "go/code.h"
+#include "go/snapshot.h"
+
+/** Bytes of a stack: [start, start + length) of the target. */
+struct gsd_stack_view {
+	uint64_t start;
+	const uint8_t *bytes;
+	size_t length;
+};
+
+/** Where a walk begins. */
+struct gsd_walk_start {
+	uint64_t pc;
+	uint64_t sp;
+	uint64_t bp;       /**< 0: unknown */
+	bool exact;        /**< pc is the instruction that was executing (a thread's registers) */
+	bool system_call;  /**< from g.syscallpc: the first function may write sp */
+};
+
+/** The words that are kept of a stack: the first `head` and the last `tail` frames. */
+struct gsd_frame_buffer {
+	uint64_t *words;
+	size_t count;
+	size_t head; /**< capacity for the innermost frames */
+	size_t tail; /**< capacity for the outermost ones (a ring while walking); 0: only the innermost are kept */
+	size_t total;
+	uint64_t *ring;
+};
+/** Room for @p max_frames frames (half and half), or with @p innermost_only all of them the innermost. */
+GSD_MUST_CHECK struct gsd_error *gsd_frame_buffer_init(struct gsd_frame_buffer *buffer, size_t max_frames,
+                                                       bool innermost_only);
+void gsd_frame_buffer_free(struct gsd_frame_buffer *buffer);
+
+struct gsd_walk_result {
+	enum gsd_unreadable unreadable;
+	uint64_t table_steps;
+	uint64_t fp_steps;
+	bool disagreed; /**< the frame pointers gave another stack than the table */
+};
+
+/**
+ * Walks from @p start over @p view and leaves the words in @p buffer (buffer->words, buffer->count), GSD_PC_ELIDED
+ * standing for what did not fit. False without memory.
+ */
+bool gsd_walk(struct gsd_code *code, const struct gsd_stack_view *view, const struct gsd_walk_start *start,
+              enum gsd_unwind_mode mode, struct gsd_frame_buffer *buffer,
+              struct gsd_walk_result *result_ret) GSD_MUST_CHECK;
+
+#endif
