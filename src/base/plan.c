@@ -219,7 +219,10 @@ static void read_headers(struct gsd_plan *plan, struct gsd_memory *memory)
 	}
 }
 
-/* Where a stack begins: at the saved stack pointer, or where a thread is on it. 0: not known. */
+/*
+ * Where a stack begins: at the saved stack pointer, or where a thread is on it. A running one without either is read
+ * whole (from the first word above its lower bound): its thread is in a signal handler or in the kernel's code pages.
+ */
 static uint64_t stack_start(const struct gsd_plan *plan, const uint8_t *header, uint32_t status, uint64_t low,
                             uint64_t high, const struct gsd_threads *threads)
 {
@@ -227,7 +230,8 @@ static uint64_t stack_start(const struct gsd_plan *plan, const uint8_t *header, 
 	uint64_t sp = word_at(header, rule->sp_first_offset);
 	if (sp != 0)
 		return sp;
-	if (status < 64 && (rule->running_statuses >> status & 1) != 0) {
+	bool running = status < 64 && (rule->running_statuses >> status & 1) != 0;
+	if (running) {
 		for (size_t i = 0; i < threads->count; i++) {
 			const struct gsd_thread *thread = &threads->items[i];
 			if (thread->state == GSD_THREAD_STOPPED && thread->registers.sp > low &&
@@ -235,7 +239,8 @@ static uint64_t stack_start(const struct gsd_plan *plan, const uint8_t *header, 
 				return thread->registers.sp;
 		}
 	}
-	return word_at(header, rule->sp_offset);
+	sp = word_at(header, rule->sp_offset);
+	return running && sp == 0 ? low + 8 : sp;
 }
 
 static void plan_stack(struct gsd_plan *plan, size_t element, const struct gsd_threads *threads)

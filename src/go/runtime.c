@@ -1,0 +1,336 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "go/runtime.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+
+#include "base/error.h"
+#include "image/dwarf.h"
+#include "image/types.h"
+
+#define MAX_CACHE_BYTES ((size_t)512 << 20)
+#define MAX_MODULES 1024
+#define MAX_VERSION 63
+
+unsigned gsd_parse_go_minor(const char *version)
+{
+	const char *number = strstr(version, "go1.");
+	if (number == NULL)
+		return 0;
+	char *end;
+	unsigned long minor = strtoul(number + 4, &end, 10);
+	return end == number + 4 || minor > 999 ? 0 : (unsigned)minor;
+}
+
+static struct gsd_error *too_old(const char *version)
+{
+	return gsd_error_advise(
+	        gsd_error_because(gsd_error_create(GSD_ERROR_UNSUPPORTED, 0, "read the goroutines of this program"),
+	                          "it was built with %s, and Go 1.%d is the oldest that is supported", version,
+	                          GSD_GO_MINOR_OLDEST),
+	        "send SIGQUIT for its own dump (that ends it), or build it with Go 1.%d or later", GSD_GO_MINOR_OLDEST);
+}
+
+/* ---- modules ---- */
+
+/* Function tables of Go versions that are too old, by their first word (debug/gosym, pclntab.go). */
+static bool has_old_table(const struct gsd_program *program)
+{
+	uint64_t address;
+	uint64_t size;
+	uint32_t magic;
+	if (program->elf == NULL || !gsd_elf_section(program->elf, ".gopclntab", &address, &size))
+		return false;
+	struct gsd_range range = {.address = address + program->bias, .length = sizeof magic, .buffer = &magic};
+	gsd_memory_read_ranges(program->memory, &range, 1);
+	return range.errnum == 0 && (magic == 0xfffffffaU || magic == 0xfffffffbU);
+}
+
+/* Where the function table should be, by the name of its section; 0 when that says nothing. */
+static uint64_t table_hint(const struct gsd_program *program)
+{
+	static const char *const names[] = {".gopclntab", ".data.rel.ro.gopclntab"};
+	uint64_t address;
+	uint64_t size;
+	for (size_t i = 0; program->elf != NULL && i < GSD_ARRAY_SIZE(names); i++)
+		if (gsd_elf_section(program->elf, names[i], &address, &size))
+			return address + program->bias;
+	return 0;
+}
+
+static struct gsd_error *confirm(struct gsd_runtime *runtime, const struct gsd_module *module, unsigned minor,
+                                 bool *confirmed_ret)
+{
+	struct gsd_types types = gsd_types_of_module(runtime->cache, module, minor);
+	struct gsd_error *error = gsd_types_confirm_layout(&types, minor, confirmed_ret);
+	if (error != NULL && gsd_error_code(error) != GSD_ERROR_NO_MEMORY) {
+		/* Descriptors read through a wrong layout are nonsense of any kind: not confirmed. */
+		gsd_error_destroy(error);
+		*confirmed_ret = false;
+		error = NULL;
+	}
+	return error;
+}
+
+/*
+ * The layout of moduledata: that of the Go version where its own description confirms it, else the one layout that is
+ * confirmed. Without a description (DWARF-only tests, or the types taken away) the version's layout is believed.
+ */
+static struct gsd_error *settle_module_layout(const struct gsd_program *program, struct gsd_runtime *runtime,
+                                              struct gsd_module *module)
+{
+	bool confirmed;
+	GSD_TRY(confirm(runtime, module, runtime->go_minor != 0 ? runtime->go_minor : module->layout_minor, &confirmed));
+	for (unsigned minor = GSD_GO_MINOR_NEWEST; !confirmed && minor >= GSD_GO_MINOR_OLDEST; minor--) {
+		struct gsd_module other;
+		struct gsd_error *error = gsd_module_read(program->memory, module->address, minor, &other);
+		if (error != NULL) {
+			gsd_error_destroy(error);
+			continue;
+		}
+		error = confirm(runtime, &other, minor, &confirmed);
+		if (error != NULL || !confirmed) {
+			gsd_module_free(&other);
+			GSD_TRY(error);
+			continue;
+		}
+		gsd_module_free(module);
+		*module = other;
+	}
+	if (!confirmed && (runtime->go_minor == 0 || runtime->go_minor > GSD_GO_MINOR_NEWEST))
+		return gsd_error_because(
+		        gsd_error_create(GSD_ERROR_MISSING, 0, "find the layout of runtime.moduledata"),
+		        "no layout of Go 1.%d to 1.%d agrees with the program's own description of it",
+		        GSD_GO_MINOR_OLDEST, GSD_GO_MINOR_NEWEST);
+	return NULL;
+}
+
+static struct gsd_error *append_modules(const struct gsd_program *program, struct gsd_module **modules, size_t *count)
+{
+	uint64_t next = (*modules)[0].data.next;
+	while (next != 0 && *count < MAX_MODULES) {
+		for (size_t i = 0; i < *count; i++)
+			if ((*modules)[i].address == next)
+				return gsd_error_because(gsd_error_create(GSD_ERROR_CORRUPT, 0, "list the modules"),
+				                         "module data at 0x%" PRIx64 " is in the list twice", next);
+		struct gsd_module *grown = reallocarray(*modules, *count + 1, sizeof *grown);
+		if (grown == NULL)
+			return gsd_error_no_memory();
+		*modules = grown;
+		GSD_TRY(gsd_module_read(program->memory, next, grown[0].layout_minor, &grown[*count]));
+		next = grown[(*count)++].data.next;
+	}
+	return NULL;
+}
+
+static void free_modules(struct gsd_module *modules, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		gsd_module_free(&modules[i]);
+	free(modules);
+}
+
+static struct gsd_error *make_code(const struct gsd_program *program, struct gsd_runtime *runtime,
+                                   struct gsd_module *first)
+{
+	struct gsd_module *modules = malloc(sizeof *modules);
+	if (modules == NULL) {
+		gsd_module_free(first);
+		return gsd_error_no_memory();
+	}
+	modules[0] = *first;
+	size_t count = 1;
+	struct gsd_error *error = append_modules(program, &modules, &count);
+	if (error == NULL)
+		error = gsd_code_create(modules, count, runtime->go_minor, runtime->cache, &runtime->code);
+	if (error != NULL)
+		free_modules(modules, count);
+	return error;
+}
+
+/* ---- the version without build information ---- */
+
+/* A Go string at `address` that begins like a version. */
+static bool read_version_string(const struct gsd_program *program, uint64_t address, char version[MAX_VERSION + 1])
+{
+	uint64_t header[2];
+	struct gsd_range range = {.address = address, .length = sizeof header, .buffer = header};
+	gsd_memory_read_ranges(program->memory, &range, 1);
+	if (range.errnum != 0 || header[1] < 5 || header[1] > MAX_VERSION)
+		return false;
+	range = (struct gsd_range){.address = header[0], .length = (size_t)header[1], .buffer = version};
+	gsd_memory_read_ranges(program->memory, &range, 1);
+	version[header[1]] = '\0';
+	return range.errnum == 0 && gsd_parse_go_minor(version) != 0;
+}
+
+/*
+ * runtime.schedinit compares the length of runtime.buildVersion with zero: the word before that operand is the string.
+ * The operand's displacement may have an immediate of 1 or 4 bytes behind it.
+ */
+static void find_build_version(const struct gsd_program *program, const struct gsd_module *module,
+                               struct gsd_runtime *runtime)
+{
+	uint8_t bytes[4096];
+	struct gsd_function function;
+	if (!gsd_pclntab_find_name(&module->table, "runtime.schedinit", &function))
+		return;
+	uint64_t start = gsd_module_text_address(module, function.entry);
+	size_t length = function.end - function.entry < sizeof bytes ? function.end - function.entry : sizeof bytes;
+	struct gsd_range range = {.address = start, .length = length, .buffer = bytes};
+	gsd_memory_read_ranges(program->memory, &range, 1);
+	for (size_t i = 1; range.errnum == 0 && i + 4 <= length; i++) {
+		if ((bytes[i - 1] & 0xc7) != 5)
+			continue;
+		int32_t displacement;
+		memcpy(&displacement, bytes + i, sizeof displacement);
+		uint64_t operand = start + i + 4 + (uint64_t)(int64_t)displacement;
+		static const uint64_t shifts[] = {0, 1, 4};
+		for (size_t k = 0; k < GSD_ARRAY_SIZE(shifts); k++) {
+			char version[MAX_VERSION + 1];
+			if (!read_version_string(program, operand + shifts[k] - 8, version))
+				continue;
+			memcpy(runtime->version, version, sizeof version);
+			runtime->go_minor = gsd_parse_go_minor(version);
+			return;
+		}
+	}
+}
+
+static struct gsd_error *find_version(const struct gsd_program *program, struct gsd_runtime *runtime)
+{
+	if (program->elf == NULL)
+		return NULL;
+	struct gsd_buildinfo info = {0};
+	struct gsd_error *error = gsd_elf_buildinfo(program->elf, program->memory, program->bias, &info);
+	if (error != NULL && gsd_error_code(error) != GSD_ERROR_CORRUPT)
+		return error;
+	if (error != NULL) {
+		gsd_error_destroy(error); /* garbled build information: as if there were none */
+	} else {
+		memcpy(runtime->version, info.version, sizeof runtime->version);
+		runtime->modinfo = gsd_take(info.modinfo);
+		gsd_buildinfo_free(&info);
+	}
+	runtime->go_minor = gsd_parse_go_minor(runtime->version);
+	if (runtime->go_minor != 0 && runtime->go_minor < GSD_GO_MINOR_OLDEST)
+		return too_old(runtime->version);
+	return NULL;
+}
+
+/* ---- layouts ---- */
+
+static struct gsd_error *layout_from_types(struct gsd_runtime *runtime, struct gsd_field *fields, size_t count)
+{
+	size_t module_count;
+	const struct gsd_module *modules = gsd_code_modules(runtime->code, &module_count);
+	struct gsd_types types = gsd_types_of_module(runtime->cache, &modules[0], runtime->go_minor);
+	GSD_TRY(gsd_types_fields(&types, fields, count));
+	GSD_TRY(gsd_layout_make(runtime->go_minor, fields, count, &runtime->layout));
+	runtime->layout_source = GSD_LAYOUT_TYPES;
+	return NULL;
+}
+
+static struct gsd_error *layout_from_dwarf(const struct gsd_program *program, struct gsd_runtime *runtime,
+                                           struct gsd_field *fields, size_t count)
+{
+	bool has_debug = false;
+	if (program->elf != NULL)
+		GSD_TRY(gsd_dwarf_fields(program->fd, program->name, fields, count, &has_debug));
+	if (!has_debug)
+		return gsd_error_because(
+		        gsd_error_create(GSD_ERROR_MISSING, 0, "find the layout of runtime.g in DWARF"),
+		        "the program has no debug information");
+	GSD_TRY(gsd_layout_make(runtime->go_minor, fields, count, &runtime->layout));
+	runtime->layout_source = GSD_LAYOUT_DWARF;
+	return NULL;
+}
+
+static struct gsd_error *find_layout(const struct gsd_program *program, unsigned sources, struct gsd_runtime *runtime)
+{
+	struct gsd_field *fields;
+	size_t count;
+	GSD_TRY(gsd_layout_queries(runtime->go_minor, &fields, &count));
+	struct gsd_error *error = NULL;
+	bool types = sources == 0 || (sources & GSD_LAYOUT_TYPES) != 0;
+	bool dwarf = sources == 0 || (sources & GSD_LAYOUT_DWARF) != 0;
+	if (types)
+		error = layout_from_types(runtime, fields, count);
+	if (dwarf && (!types || error != NULL)) {
+		struct gsd_error *second = layout_from_dwarf(program, runtime, fields, count);
+		if (second == NULL || error == NULL) {
+			gsd_error_destroy(error);
+			error = second;
+		} else {
+			gsd_error_destroy(second); /* what the first source lacks is the better answer */
+		}
+	}
+	free(fields);
+	return error;
+}
+
+/* ---- all of it ---- */
+
+void gsd_runtime_free(struct gsd_runtime *runtime)
+{
+	gsd_code_destroy(runtime->code);
+	gsd_block_cache_destroy(runtime->cache);
+	free(runtime->modinfo);
+	memset(runtime, 0, sizeof *runtime);
+}
+
+static struct gsd_error *find_first_module(const struct gsd_program *program, struct gsd_runtime *runtime,
+                                           struct gsd_module *module_ret, bool *found_ret)
+{
+	GSD_TRY(gsd_module_find(program->memory, program->regions, program->region_count, runtime->go_minor,
+	                        table_hint(program), module_ret, found_ret));
+	if (!*found_ret && has_old_table(program))
+		return too_old(runtime->version[0] != '\0' ? runtime->version : "Go 1.17 or earlier");
+	if (!*found_ret)
+		return NULL;
+	struct gsd_error *error = NULL;
+	if (runtime->go_minor == 0)
+		find_build_version(program, module_ret, runtime);
+	if (runtime->go_minor == 0)
+		error = gsd_error_because(gsd_error_create(GSD_ERROR_MISSING, 0, "find runtime.buildVersion"),
+		                          "neither build information nor runtime.schedinit says which Go made this "
+		                          "program");
+	else if (runtime->go_minor < GSD_GO_MINOR_OLDEST)
+		error = too_old(runtime->version);
+	if (error == NULL)
+		error = settle_module_layout(program, runtime, module_ret);
+	if (error != NULL)
+		gsd_module_free(module_ret);
+	return error;
+}
+
+static struct gsd_error *find_all(const struct gsd_program *program, unsigned allgs_sources, unsigned layout_sources,
+                                  struct gsd_runtime *runtime, bool *found_ret)
+{
+	struct gsd_module first;
+	GSD_TRY(gsd_block_cache_create(program->memory, MAX_CACHE_BYTES, &runtime->cache));
+	GSD_TRY(find_version(program, runtime));
+	GSD_TRY(find_first_module(program, runtime, &first, found_ret));
+	if (!*found_ret)
+		return NULL;
+	GSD_TRY(make_code(program, runtime, &first));
+	GSD_TRY(find_layout(program, layout_sources, runtime));
+	GSD_TRY(gsd_allgs_find(program, runtime->code, &runtime->layout, allgs_sources, &runtime->allgs));
+	return gsd_finalizer_flag_find(program, runtime->code, &runtime->finalizer);
+}
+
+struct gsd_error *gsd_runtime_find(const struct gsd_program *program, unsigned allgs_sources, unsigned layout_sources,
+                                   struct gsd_runtime *runtime_ret, bool *found_ret)
+{
+	struct gsd_runtime runtime = {0};
+	bool found = false;
+	struct gsd_error *error = find_all(program, allgs_sources, layout_sources, &runtime, &found);
+	if (error != NULL || !found) {
+		gsd_runtime_free(&runtime);
+		*found_ret = false;
+		return error;
+	}
+	*runtime_ret = runtime;
+	*found_ret = true;
+	return NULL;
+}
