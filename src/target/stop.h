@@ -25,9 +25,15 @@ struct gsd_stop_figures {
 };
 
 /**
- * Runs @p window in the tracer. @p threads has its array made by the caller (see gsd_process_thread_capacity) and
+ * Runs @p window in the tracer. @p threads has its array made by the caller (see gsd_process_thread_capacity()) and
  * receives the threads with their registers. Errors: GSD_ERROR_PERMISSION (with the cause), _GONE, _TIMEOUT (the stop
  * reached @p max_pause_ns and was ended; the target runs on). On any error the target runs on.
+ *
+ * More threads than fit is not an error: gsd_tracer_halt() fails, nothing is read, and NULL is returned with
+ * `threads->overflow` set: enlarge the array and stop again.
+ *
+ * The calling thread waits meanwhile with all its signals blocked, since the tracer works on its errno and thread-local
+ * storage. Nothing is left for the caller's wait(), and no SIGCHLD is sent.
  */
 GSD_MUST_CHECK struct gsd_error *gsd_process_stop(struct gsd_process *process, uint64_t max_pause_ns,
                                                   struct gsd_threads *threads, gsd_stop_window *window, void *context,

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* What the files of this folder share about an opened process. */
+#ifndef GSD_TARGET_PRIVATE_H
+#define GSD_TARGET_PRIVATE_H
+
+#include <sys/uio.h>
+
+#include "target/access.h"
+#include "target/maps.h"
+#include "target/process.h"
+
+/** The most ranges that one process_vm_readv takes (the kernel's UIO_MAXIOV). */
+#define GSD_READ_BATCH ((size_t)1024)
+
+struct gsd_target_memory {
+	struct gsd_memory memory;
+	pid_t thread;        /**< whose address space it is: the process, or a live thread when the leader has ended */
+	int file;            /**< /proc/PID/mem, or -1 */
+	bool file_only;      /**< process_vm_readv is refused */
+	uint64_t bytes_read; /**< also written by the tracer, which shares our memory while we wait for it */
+	struct iovec local[GSD_READ_BATCH];
+	struct iovec remote[GSD_READ_BATCH];
+	size_t index[GSD_READ_BATCH]; /**< which range an iovec is */
+};
+
+struct gsd_process {
+	pid_t pid;
+	int directory; /**< /proc/PID */
+	int exe;
+	char *exe_path;
+	bool other_pid_namespace; /**< it numbers its threads differently than we do */
+	struct gsd_arena strings;
+	struct gsd_mapping_array mappings;
+	struct gsd_target_memory memory;
+};
+
+/** Initialises @p memory over the address space of @p thread. @p file is borrowed; -1: none. */
+void gsd_target_memory_init(struct gsd_target_memory *memory, pid_t thread, int file);
+
+/** The error for @p errnum from a file or a system call on @p process: _GONE, _PERMISSION with its cause, or _IO. */
+struct gsd_error *gsd_process_error(const struct gsd_process *process, pid_t thread, enum gsd_access_kind kind,
+				    int errnum, const char *attempt) GSD_MUST_CHECK;
+
+#endif

@@ -1,0 +1,404 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The tracer: a child that shares the parent's memory, attaches to every thread of the target, stops them, runs the
+ * window and lets them go. Its end, whatever the cause, lets go what is still attached; the kernel sees to that.
+ *
+ * Signals survive it because no stop is ever consumed: waitid with WNOWAIT leaves the thread's stop as it is, and a
+ * thread in a signal-delivery-stop whose tracer ends goes on with that very signal (kernel/signal.c, ptrace_signal,
+ * takes it from exit_code, which only a consuming wait clears).
+ *
+ * Raw system calls only: glibc's waitid and openat are cancellation points, which write to the thread block that the
+ * parent's thread is using too.
+ */
+#include "target/tracer.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/ptrace.h>
+#include <sys/syscall.h>
+#include <sys/user.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "target/procfs.h"
+
+/* How long no thread reports before /proc is asked what the silent ones are doing; then twice that, and so on. */
+#define FIRST_SILENCE_NS   ((uint64_t)250 * 1000)
+#define LONGEST_SILENCE_NS ((uint64_t)8 * 1000 * 1000)
+/* How long to yield, rather than sleep, while waiting. */
+#define YIELDING_NS ((uint64_t)2 * 1000 * 1000)
+#define NAP_NS      50000
+
+struct directory_entry {
+	uint64_t inode;
+	int64_t offset;
+	uint16_t length;
+	uint8_t type;
+	char name[];
+};
+
+uint64_t gsd_now_ns(void)
+{
+	struct timespec now;
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000000000U + (uint64_t)now.tv_nsec;
+}
+
+static void enter_stage(struct gsd_tracer *tracer, enum gsd_tracer_stage stage, uint64_t now)
+{
+	atomic_store(&tracer->stage_ns, now);
+	atomic_store(&tracer->stage, (int)stage);
+}
+
+static bool fail(struct gsd_tracer *tracer, enum gsd_tracer_step step, int errnum, pid_t thread)
+{
+	tracer->failed = step;
+	tracer->errnum = errnum;
+	tracer->failed_thread = thread;
+	return false;
+}
+
+static long request(int what, pid_t tid, void *data)
+{
+	return syscall(SYS_ptrace, (long)what, (long)tid, 0L, data);
+}
+
+/* ---- listing ---- */
+
+/* The number that a directory entry's name is, or 0 ("." and ".."). */
+static pid_t parse_tid(const char *name)
+{
+	pid_t tid = 0;
+	for (; *name >= '0' && *name <= '9' && tid < 100000000; name++)
+		tid = tid * 10 + (*name - '0');
+	return tid;
+}
+
+/*
+ * Whether @p tid is known. The kernel lists threads in the order of their birth, as the array does: the look-up goes on
+ * from where the last one was found and costs one comparison as long as nothing changes.
+ */
+static bool is_known(const struct gsd_threads *threads, pid_t tid, size_t *cursor)
+{
+	for (size_t i = 0; i < threads->count; i++) {
+		size_t at = *cursor + i < threads->count ? *cursor + i : *cursor + i - threads->count;
+		if (threads->items[at].tid == tid) {
+			*cursor = at + 1;
+			return true;
+		}
+	}
+	return false;
+}
+
+static void add_thread(struct gsd_tracer *tracer, pid_t tid)
+{
+	struct gsd_threads *threads = tracer->threads;
+	if (threads->count == threads->capacity) {
+		threads->overflow = true;
+		return;
+	}
+	threads->items[threads->count] = (struct gsd_thread){.tid = tid, .state = GSD_THREAD_GONE};
+	tracer->tracees[threads->count] = (struct gsd_tracee){.state = GSD_TRACEE_LISTED};
+	threads->count++;
+}
+
+/* Adds the threads that are not known yet to the array. */
+static bool list_threads(struct gsd_tracer *tracer)
+{
+	size_t cursor = 0;
+	if (syscall(SYS_lseek, tracer->tasks, 0L, (long)SEEK_SET) < 0)
+		return fail(tracer, GSD_TRACER_LIST, errno, 0);
+	for (;;) {
+		long got = syscall(SYS_getdents64, tracer->tasks, tracer->entries, GSD_ENTRY_BUFFER_SIZE);
+		if (got < 0)
+			return fail(tracer, GSD_TRACER_LIST, errno, 0);
+		if (got == 0 || tracer->threads->overflow)
+			return !tracer->threads->overflow;
+		for (long at = 0; at < got;) {
+			const struct directory_entry *entry = (const void *)(tracer->entries + at);
+			pid_t tid = parse_tid(entry->name);
+			if (tid != 0 && !is_known(tracer->threads, tid, &cursor))
+				add_thread(tracer, tid);
+			at += entry->length;
+		}
+	}
+}
+
+/* The state letter of a thread in /proc, or 0 when it is no more. */
+static char state_in_proc(const struct gsd_tracer *tracer, pid_t tid)
+{
+	char path[24];
+	char digits[12];
+	size_t count = 0;
+	for (pid_t rest = tid; rest > 0; rest /= 10)
+		digits[count++] = (char)('0' + rest % 10);
+	for (size_t i = 0; i < count; i++)
+		path[i] = digits[count - 1 - i];
+	memcpy(path + count, "/stat", sizeof "/stat");
+	char text[256];
+	long fd = syscall(SYS_openat, tracer->tasks, path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return '\0';
+	long got = syscall(SYS_read, fd, text, sizeof text - 1);
+	syscall(SYS_close, fd);
+	text[got > 0 ? got : 0] = '\0';
+	return gsd_stat_state(text);
+}
+
+static bool is_ended(char state)
+{
+	return state == '\0' || state == 'Z' || state == 'X';
+}
+
+/* ---- attaching ---- */
+
+/* Seizes every thread that was only listed. That does not stop it. */
+static bool seize_listed(struct gsd_tracer *tracer)
+{
+	for (size_t i = 0; i < tracer->threads->count; i++) {
+		if (tracer->tracees[i].state != GSD_TRACEE_LISTED)
+			continue;
+		pid_t tid = tracer->threads->items[i].tid;
+		if (request(PTRACE_SEIZE, tid, NULL) == 0) {
+			tracer->tracees[i].state = GSD_TRACEE_SEIZED;
+			continue;
+		}
+		int errnum = errno;
+		/* One that has ended is refused like one that we may not trace. */
+		if (errnum != ESRCH && !is_ended(state_in_proc(tracer, tid)))
+			return fail(tracer, GSD_TRACER_SEIZE, errnum, tid);
+		tracer->tracees[i].state = GSD_TRACEE_GONE;
+	}
+	return true;
+}
+
+static bool interrupt_seized(struct gsd_tracer *tracer)
+{
+	for (size_t i = 0; i < tracer->threads->count; i++) {
+		if (tracer->tracees[i].state != GSD_TRACEE_SEIZED)
+			continue;
+		tracer->tracees[i].state = GSD_TRACEE_INTERRUPTED;
+		if (request(PTRACE_INTERRUPT, tracer->threads->items[i].tid, NULL) == 0)
+			continue;
+		if (errno != ESRCH)
+			return fail(tracer, GSD_TRACER_INTERRUPT, errno, tracer->threads->items[i].tid);
+		/* It is on its way out; collecting will tell. */
+	}
+	return true;
+}
+
+/* ---- collecting ---- */
+
+enum report { REPORT_NONE, REPORT_STOPPED, REPORT_GONE, REPORT_FAILED };
+
+/* What the thread has to report; its stop is looked at and not consumed. */
+static enum report look_at(pid_t tid, int *signal_ret)
+{
+	siginfo_t info;
+	info.si_pid = 0;
+	long result = syscall(SYS_waitid, (long)P_PID, (long)tid, &info,
+			      (long)(WSTOPPED | WEXITED | __WALL | WNOWAIT | WNOHANG), NULL);
+	if (result < 0)
+		return errno == ECHILD ? REPORT_GONE : REPORT_FAILED;
+	if (info.si_pid == 0)
+		return REPORT_NONE;
+	if (info.si_code != CLD_TRAPPED && info.si_code != CLD_STOPPED)
+		return REPORT_GONE;
+	/*
+	 * The low byte is the signal, the next one an event. PTRACE_EVENT_STOP is our interrupt, or a group-stop, which
+	 * the kernel takes up again at the detach by itself. No event: it was about to receive the signal.
+	 */
+	*signal_ret = info.si_status >> 8 == 0 ? info.si_status & 0x7f : 0;
+	return REPORT_STOPPED;
+}
+
+/* @return 0, or an errno; ESRCH: killed at this moment. */
+static int read_registers(pid_t tid, struct gsd_registers *registers)
+{
+	struct user_regs_struct user;
+	if (request(PTRACE_GETREGS, tid, &user) != 0)
+		return errno;
+	*registers = (struct gsd_registers){.pc = user.rip, .sp = user.rsp, .bp = user.rbp};
+	return 0;
+}
+
+/* Takes in what thread @p i reports. True if it is settled. */
+static bool collect_one(struct gsd_tracer *tracer, size_t i)
+{
+	struct gsd_tracee *tracee = &tracer->tracees[i];
+	struct gsd_thread *thread = &tracer->threads->items[i];
+	switch (look_at(thread->tid, &tracee->signal)) {
+	case REPORT_NONE: return false;
+	case REPORT_GONE: tracee->state = GSD_TRACEE_GONE; return true;
+	case REPORT_FAILED: (void)fail(tracer, GSD_TRACER_WAIT, errno, thread->tid); return true;
+	case REPORT_STOPPED: break;
+	}
+	int errnum = read_registers(thread->tid, &thread->registers);
+	if (errnum != 0 && errnum != ESRCH)
+		(void)fail(tracer, GSD_TRACER_REGISTERS, errnum, thread->tid);
+	tracee->state = errnum == 0 ? GSD_TRACEE_STOPPED : GSD_TRACEE_GONE;
+	thread->state = errnum == 0 ? GSD_THREAD_STOPPED : GSD_THREAD_GONE;
+	return true;
+}
+
+/* One look at every thread that has not settled; returns how many are left. */
+static size_t collect_pass(struct gsd_tracer *tracer, bool *progress_ret)
+{
+	size_t left = 0;
+	for (size_t i = 0; i < tracer->threads->count && tracer->failed == GSD_TRACER_FINE; i++) {
+		if (tracer->tracees[i].state != GSD_TRACEE_INTERRUPTED)
+			continue;
+		if (collect_one(tracer, i))
+			*progress_ret = true;
+		else
+			left++;
+	}
+	return left;
+}
+
+/*
+ * Asks /proc about the silent ones. In D state, where vfork waits too, a thread takes its trap before it runs user code
+ * again. A main thread that ended before the others is a zombie that never reports.
+ */
+static void settle_silent(struct gsd_tracer *tracer)
+{
+	for (size_t i = 0; i < tracer->threads->count; i++) {
+		if (tracer->tracees[i].state != GSD_TRACEE_INTERRUPTED)
+			continue;
+		char state = state_in_proc(tracer, tracer->threads->items[i].tid);
+		if (state == 'D') {
+			tracer->tracees[i].state = GSD_TRACEE_STUCK;
+			tracer->threads->items[i].state = GSD_THREAD_UNINTERRUPTIBLE;
+		} else if (is_ended(state)) {
+			tracer->tracees[i].state = GSD_TRACEE_GONE;
+		}
+	}
+}
+
+static void give_way(uint64_t waited_ns)
+{
+	const struct timespec nap = {.tv_nsec = NAP_NS};
+	if (waited_ns < YIELDING_NS)
+		sched_yield();
+	else
+		syscall(SYS_clock_nanosleep, (long)CLOCK_MONOTONIC, 0L, &nap, NULL);
+}
+
+/* Until every interrupted thread has settled. Only the guard's patience ends it otherwise. */
+static bool collect_stops(struct gsd_tracer *tracer)
+{
+	uint64_t last_progress = gsd_now_ns();
+	uint64_t silence = FIRST_SILENCE_NS;
+	for (;;) {
+		bool progress = false;
+		size_t left = collect_pass(tracer, &progress);
+		if (tracer->failed != GSD_TRACER_FINE)
+			return false;
+		if (left == 0)
+			return true;
+		uint64_t now = gsd_now_ns();
+		if (progress) {
+			last_progress = now;
+			silence = FIRST_SILENCE_NS;
+		} else if (now - last_progress > silence) {
+			settle_silent(tracer);
+			silence = silence < LONGEST_SILENCE_NS ? 2 * silence : silence + LONGEST_SILENCE_NS;
+		}
+		give_way(now - last_progress);
+	}
+}
+
+/* ---- the stop ---- */
+
+static bool any_thread_is_left(const struct gsd_tracer *tracer)
+{
+	for (size_t i = 0; i < tracer->threads->count; i++) {
+		if (tracer->tracees[i].state != GSD_TRACEE_GONE)
+			return true;
+	}
+	return false;
+}
+
+/*
+ * A thread that had not stopped yet may have started another one, which its creator's stop does not hold: only a
+ * listing made while all known threads are stopped, and that shows no new one, is the last.
+ */
+static bool stop_all(struct gsd_tracer *tracer)
+{
+	size_t known;
+	do {
+		if (!seize_listed(tracer) || !interrupt_seized(tracer) || !collect_stops(tracer))
+			return false;
+		known = tracer->threads->count;
+		if (!list_threads(tracer))
+			return false;
+	} while (tracer->threads->count != known);
+	return any_thread_is_left(tracer) ? true : fail(tracer, GSD_TRACER_ENDED, ESRCH, 0);
+}
+
+bool gsd_tracer_halt(struct gsd_tracer *tracer)
+{
+	enter_stage(tracer, GSD_STAGE_SEIZING, gsd_now_ns());
+	if (!list_threads(tracer) || !seize_listed(tracer))
+		return false;
+	tracer->start_ns = gsd_now_ns();
+	enter_stage(tracer, GSD_STAGE_STOPPING, tracer->start_ns);
+	if (!stop_all(tracer))
+		return false;
+	struct timespec wall;
+	clock_gettime(CLOCK_REALTIME, &wall);
+	tracer->figures.halted_unix_ns = (uint64_t)wall.tv_sec * 1000000000U + (uint64_t)wall.tv_nsec;
+	tracer->figures.halted_monotonic_ns = gsd_now_ns();
+	return true;
+}
+
+/* A detach needs a stopped thread: one that is not is left to the tracer's end. */
+static void release_one(struct gsd_tracer *tracer, size_t i)
+{
+	struct gsd_tracee *tracee = &tracer->tracees[i];
+	pid_t tid = tracer->threads->items[i].tid;
+	if (tracee->state == GSD_TRACEE_LISTED || tracee->state == GSD_TRACEE_GONE)
+		return;
+	if (tracee->state != GSD_TRACEE_STOPPED && look_at(tid, &tracee->signal) != REPORT_STOPPED) {
+		tracer->left_to_end = true;
+		return;
+	}
+	if (request(PTRACE_DETACH, tid, (void *)(intptr_t)tracee->signal) == 0)
+		tracee->state = GSD_TRACEE_RELEASED;
+	else
+		tracee->state = GSD_TRACEE_GONE;
+}
+
+void gsd_tracer_release(struct gsd_tracer *tracer)
+{
+	bool released = false;
+	for (size_t i = 0; i < tracer->threads->count; i++) {
+		release_one(tracer, i);
+		released = released || tracer->tracees[i].state == GSD_TRACEE_RELEASED;
+	}
+	tracer->release_ns = gsd_now_ns();
+	/* All killed in the window: what was read after that is nothing. */
+	if (!released && !tracer->left_to_end && tracer->failed == GSD_TRACER_FINE && !tracer->threads->overflow)
+		(void)fail(tracer, GSD_TRACER_ENDED, ESRCH, 0);
+	enter_stage(tracer, GSD_STAGE_RELEASED, tracer->release_ns);
+}
+
+int gsd_tracer_main(void *argument)
+{
+	struct gsd_tracer *tracer = argument;
+	/* The parent's end is ours; if it was before this line, its id is no longer our parent's. */
+	if (prctl(PR_SET_PDEATHSIG, SIGKILL) != 0 || syscall(SYS_getppid) != tracer->parent) {
+		(void)fail(tracer, GSD_TRACER_ORPHANED, errno, 0);
+		return 1;
+	}
+	(void)setsid();
+	tracer->window(tracer, tracer->context);
+	if (atomic_load(&tracer->stage) != GSD_STAGE_RELEASED)
+		gsd_tracer_release(tracer);
+	tracer->finished = true;
+	return 0;
+}
