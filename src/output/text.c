@@ -1,0 +1,178 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "output/text.h"
+
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "output/utf8.h"
+
+#define ELLIPSIS "\xe2\x80\xa6" /* U+2026, one column */
+
+void gsd_text_clear(struct gsd_text *text)
+{
+	text->length = 0;
+	text->columns = 0;
+}
+
+void gsd_text_free(struct gsd_text *text)
+{
+	free(text->bytes);
+	memset(text, 0, sizeof *text);
+}
+
+static void append(struct gsd_text *text, const char *bytes, size_t length, unsigned columns)
+{
+	if (text->failed || length == 0)
+		return;
+	if (length > text->capacity - text->length) {
+		size_t capacity = text->capacity == 0 ? 256 : text->capacity;
+		while (capacity <= SIZE_MAX / 2 && capacity - text->length < length)
+			capacity *= 2;
+		char *grown = capacity - text->length < length ? NULL : realloc(text->bytes, capacity);
+		if (grown == NULL) {
+			text->failed = true;
+			return;
+		}
+		text->bytes = grown;
+		text->capacity = capacity;
+	}
+	memcpy(text->bytes + text->length, bytes, length);
+	text->length += length;
+	text->columns += columns;
+}
+
+void gsd_text_add(struct gsd_text *text, const char *format, ...)
+{
+	char *made;
+	va_list arguments;
+	va_start(arguments, format);
+	int length = vasprintf(&made, format, arguments);
+	va_end(arguments);
+	if (length < 0) {
+		text->failed = true;
+		return;
+	}
+	append(text, made, (size_t)length, (unsigned)length);
+	const char *newline = strrchr(made, '\n');
+	if (newline != NULL)
+		text->columns = (unsigned)strlen(newline + 1);
+	free(made);
+}
+
+void gsd_text_add_number(struct gsd_text *text, uint64_t number)
+{
+	char digits[24];
+	int count = snprintf(digits, sizeof digits, "%" PRIu64, number);
+	for (int i = 0; i < count; i++) {
+		if (i > 0 && (count - i) % 3 == 0)
+			append(text, ",", 1, 1);
+		append(text, &digits[i], 1, 1);
+	}
+}
+
+void gsd_text_add_style(struct gsd_text *text, const char *sequence)
+{
+	append(text, sequence, strlen(sequence), 0);
+}
+
+void gsd_text_pad(struct gsd_text *text, unsigned column)
+{
+	while (!text->failed && text->columns < column)
+		append(text, " ", 1, 1);
+}
+
+/* Invisible characters by which text can be made to look like another, and line ends that are no control characters. */
+static bool is_deceptive(uint32_t character)
+{
+	return character == 0x061c || (character >= 0x200b && character <= 0x200f) ||
+	       (character >= 0x2028 && character <= 0x202e) || (character >= 0x2060 && character <= 0x206f) ||
+	       character == 0xfeff;
+}
+
+static bool is_control(uint32_t character)
+{
+	return character < 0x20 || (character >= 0x7f && character < 0xa0);
+}
+
+void gsd_text_quote(struct gsd_text *text, const void *bytes, size_t length)
+{
+	const char *next = bytes;
+	while (length > 0 && !text->failed) {
+		uint32_t character;
+		size_t size = gsd_utf8_decode(next, length, &character);
+		if (size == 0 || is_control(character)) {
+			/* The second byte of a C1 control character is the character. */
+			gsd_text_add(text, "\\x%02x", size == 0 ? (unsigned char)*next : character);
+			size = size == 0 ? 1 : size;
+		} else if (is_deceptive(character)) {
+			gsd_text_add(text, "\\u{%04x}", character);
+		} else {
+			append(text, next, size, gsd_utf8_columns(character));
+		}
+		next += size;
+		length -= size;
+	}
+}
+
+void gsd_text_add_text(struct gsd_text *text, const struct gsd_text *other)
+{
+	text->failed |= other->failed;
+	append(text, other->bytes, other->length, other->columns);
+}
+
+void gsd_text_add_end(struct gsd_text *text, const struct gsd_text *other, unsigned columns)
+{
+	if (other->columns <= columns || other->failed) {
+		gsd_text_add_text(text, other);
+		return;
+	}
+	/* From the left, past what must go; then to the next directory, so that no half name stands there. */
+	size_t start = 0;
+	unsigned left = other->columns;
+	while (start < other->length && left + 1 > columns) {
+		uint32_t character = 0;
+		start += gsd_utf8_decode(other->bytes + start, other->length - start, &character);
+		left -= gsd_utf8_columns(character);
+	}
+	const char *slash = memchr(other->bytes + start, '/', other->length - start);
+	append(text, ELLIPSIS, strlen(ELLIPSIS), 1);
+	while (slash != NULL && other->bytes + start < slash) {
+		uint32_t character = 0;
+		start += gsd_utf8_decode(other->bytes + start, other->length - start, &character);
+		left -= gsd_utf8_columns(character);
+	}
+	append(text, other->bytes + start, other->length - start, left);
+}
+
+void gsd_text_add_beginning(struct gsd_text *text, const struct gsd_text *other, unsigned columns)
+{
+	if (other->columns <= columns || other->failed) {
+		gsd_text_add_text(text, other);
+		return;
+	}
+	size_t end = 0;
+	unsigned used = 0;
+	for (;;) {
+		uint32_t character = 0;
+		size_t size = gsd_utf8_decode(other->bytes + end, other->length - end, &character);
+		if (size == 0 || used + gsd_utf8_columns(character) + 1 > columns)
+			break;
+		used += gsd_utf8_columns(character);
+		end += size;
+	}
+	append(text, other->bytes, end, used);
+	append(text, ELLIPSIS, strlen(ELLIPSIS), 1);
+}
+
+struct gsd_error *gsd_text_emit(struct gsd_text *text, struct gsd_sink *sink)
+{
+	if (text->failed)
+		return gsd_error_no_memory();
+	struct gsd_error *error = gsd_sink_write(sink, text->bytes, text->length);
+	gsd_text_clear(text);
+	return error;
+}

@@ -1,0 +1,283 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "output/report.h"
+
+#include <stdio.h>
+
+#include "fixture.h"
+#include "output/utf8.h"
+
+#define MINUTE (UINT64_C(60) * 1000000000)
+
+static struct gsd_memory_sink sink;
+
+/* The report as a string that lives until the next call. */
+static const char *report_of(const struct gsd_snapshot *snapshot, unsigned width, bool colour)
+{
+	gsd_memory_sink_free(&sink);
+	assert_success(gsd_write_report_from(snapshot, &table_source,
+					     (struct gsd_report_style){.width = width, .colour = colour}, &sink.sink));
+	assert_success(gsd_sink_write(&sink.sink, "", 1));
+	if (getenv("GSD_TEST_SHOW") != NULL)
+		printf("%s", (const char *)sink.bytes);
+	return (const char *)sink.bytes;
+}
+
+static int forget_report(void **state)
+{
+	(void)state;
+	gsd_memory_sink_free(&sink);
+	return 0;
+}
+
+static void assert_has(const char *report, const char *part)
+{
+	if (strstr(report, part) == NULL)
+		fail_msg("no \"%s\" in:\n%s", part, report);
+}
+
+static void assert_lacks(const char *report, const char *part)
+{
+	if (strstr(report, part) != NULL)
+		fail_msg("\"%s\" in:\n%s", part, report);
+}
+
+static void a_report_is_a_summary_and_groups_biggest_first(void **state)
+{
+	(void)state;
+	struct gsd_stack stacks[] = {STACK(WORKER, START), STACK(MAIN), STACK(WORKER | OTHER_WORD, START)};
+	struct gsd_goroutine goroutines[] = {
+		{.goid = 1, .stack = 1, .labels = GSD_NO_LABELS, .status = RUNNING},
+		{.goid = 18, .stack = 0, .labels = GSD_NO_LABELS, .status = WAITING, .creator_pc = MAIN},
+		{.goid = 19,
+		 .stack = 2,
+		 .labels = GSD_NO_LABELS,
+		 .status = WAITING,
+		 .creator_pc = MAIN,
+		 .wait_since = 888 * MINUTE},
+		{.goid = 20, .stack = 0, .labels = GSD_NO_LABELS, .status = RUNNING},
+	};
+	struct gsd_snapshot snapshot = SNAPSHOT(goroutines, stacks);
+	assert_string_equal(report_of(&snapshot, 0, false), "server, pid 4242, go1.26.8, 2025-01-31 12:00:00 UTC\n"
+							    "4 goroutines, 2 distinct stacks\n"
+							    "2 running, 2 waiting\n"
+							    "\n"
+							    "2 goroutines: waiting, up to 12 minutes\n"
+							    "    main.(*Pool).worker   /src/app/pool.go:55\n"
+							    "    main.inner            /src/app/main.go:12\n"
+							    "    main.helper           /src/app/main.go:22\n"
+							    "    main.start            /src/app/main.go:33\n"
+							    "    created by main.main  /src/app/main.go:44\n"
+							    "\n"
+							    "1 goroutine (20): running\n"
+							    "    main.(*Pool).worker  /src/app/pool.go:55\n"
+							    "    main.inner           /src/app/main.go:12\n"
+							    "    main.helper          /src/app/main.go:22\n"
+							    "    main.start           /src/app/main.go:33\n"
+							    "\n"
+							    "1 goroutine (1): running\n"
+							    "    main.main  /src/app/main.go:44\n");
+}
+
+static void an_empty_snapshot_is_a_summary_only(void **state)
+{
+	(void)state;
+	struct gsd_snapshot snapshot = {.exe = "x", .go_version = "go1.20"};
+	assert_string_equal(report_of(&snapshot, 0, false), "x, pid 0, go1.20, 1970-01-01 00:00:00 UTC\n"
+							    "0 goroutines, 0 distinct stacks\n");
+}
+
+static void only_labels_that_all_have_are_shown(void **state)
+{
+	(void)state;
+	static const struct gsd_label one[] = {LABEL("request", "1"), LABEL("tenant", "acme"), LABEL("zone", "eu")};
+	static const struct gsd_label two[] = {LABEL("request", "2"), LABEL("tenant", "acme"), LABEL("zone", "eu")};
+	static const struct gsd_label three[] = {LABEL("tenant", "acme"), LABEL("zone", "us")};
+	struct gsd_label_set sets[] = {LABELS(one), LABELS(two), LABELS(three)};
+	struct gsd_stack stacks[] = {STACK(WORKER), STACK(MAIN)};
+	struct gsd_goroutine goroutines[] = {{.labels = 0},
+					     {.labels = 1},
+					     {.labels = 1},
+					     {.labels = 2},
+					     {.labels = 0},
+					     {.stack = 1, .labels = 0},
+					     {.stack = 1, .labels = GSD_NO_LABELS}};
+	struct gsd_snapshot snapshot = SNAPSHOT(goroutines, stacks);
+	snapshot.label_sets = sets;
+	snapshot.label_set_count = GSD_ARRAY_SIZE(sets);
+	const char *report = report_of(&snapshot, 0, false);
+	assert_has(report, "5 goroutines: idle\n    labels: tenant=acme\n    main.(*Pool)");
+	assert_has(report, "2 goroutines: idle\n    main.main");
+}
+
+static void several_creators_are_not_passed_for_one(void **state)
+{
+	(void)state;
+	struct gsd_stack stacks[] = {STACK(WORKER)};
+	struct gsd_goroutine goroutines[] = {{.labels = GSD_NO_LABELS, .creator_pc = MAIN},
+					     {.labels = GSD_NO_LABELS, .creator_pc = START}};
+	struct gsd_snapshot snapshot = SNAPSHOT(goroutines, stacks);
+	const char *report = report_of(&snapshot, 0, false);
+	assert_has(report, "    created by several go statements\n");
+	assert_lacks(report, "created by main");
+}
+
+static void a_wait_is_told_only_where_the_runtime_knows_one(void **state)
+{
+	(void)state;
+	struct gsd_stack stacks[] = {STACK(WORKER), STACK(MAIN), STACK(START)};
+	struct gsd_goroutine goroutines[] = {
+		{.labels = GSD_NO_LABELS, .status = RUNNING, .wait_since = 1},
+		{.labels = GSD_NO_LABELS, .stack = 1, .status = WAITING, .wait_since = 901 * MINUTE},
+		{.labels = GSD_NO_LABELS, .stack = 2, .status = WAITING, .wait_since = 899 * MINUTE},
+	};
+	struct gsd_snapshot snapshot = SNAPSHOT(goroutines, stacks);
+	const char *report = report_of(&snapshot, 0, false);
+	assert_has(report, "running\n");
+	assert_has(report, "waiting, for 1 minute\n");
+	assert_lacks(report, "minutes");
+}
+
+static void what_is_unreadable_or_not_settled_is_said(void **state)
+{
+	(void)state;
+	struct gsd_stack stacks[] = {STACK(WORKER), STACK(UNREADABLE), {.count = 0}};
+	struct gsd_goroutine goroutines[] = {
+		{.labels = GSD_NO_LABELS, .ambiguous = true},
+		{.labels = GSD_NO_LABELS},
+		{.labels = GSD_NO_LABELS, .stack = 1, .unreadable = GSD_UNREADABLE_BOUNDS},
+		{.labels = GSD_NO_LABELS, .stack = 2},
+	};
+	struct gsd_snapshot snapshot = SNAPSHOT(goroutines, stacks);
+	const char *report = report_of(&snapshot, 0, false);
+	assert_has(report, "\n1 stack could not be read\n");
+	assert_has(report, "\n1 goroutine changed while we looked: not from the same moment\n");
+	assert_has(report, "2 goroutines: idle (1 not settled)\n");
+	assert_has(report, "    gostackdump.unreadable:bounds\n");
+	assert_has(report, "    (has not run yet)\n");
+}
+
+static void nothing_that_a_terminal_acts_on_comes_from_the_target(void **state)
+{
+	(void)state;
+	static const struct gsd_label bad[] = {LABEL("\x1b]0;title\x07", "a\nb\xe2\x80\xae\0c")};
+	struct gsd_label_set sets[] = {LABELS(bad)};
+	struct gsd_stack stacks[] = {STACK(STRANGE)};
+	struct gsd_goroutine goroutines[] = {{.labels = 0, .creator_pc = STRANGE}};
+	struct gsd_snapshot snapshot = SNAPSHOT(goroutines, stacks);
+	snapshot.label_sets = sets;
+	snapshot.label_set_count = 1;
+	snapshot.exe = "/x/\x1b[2Jevil";
+	snapshot.go_version = "go1.26\r";
+	const char *report = report_of(&snapshot, 0, false);
+	for (const char *next = report; *next != '\0'; next++)
+		assert_true(*next == '\n' || (unsigned char)*next >= 0x20);
+	assert_has(report, "\\x1b[2Jevil, pid 4242, go1.26\\x0d, ");
+	assert_has(report, "labels: \\x1b]0;title\\x07=a\\x0ab\\u{202e}\\x00c\n");
+	assert_has(report, "main.\\xff\\x1b[31mred");
+	assert_has(report, "/src/\xc3\xa9t\xc3\xa9\\x0a\\x9b/x.go:-3\n");
+}
+
+static unsigned columns_of(const char *line, size_t length)
+{
+	unsigned columns = 0;
+	while (length > 0) {
+		uint32_t character;
+		size_t size = gsd_utf8_decode(line, length, &character);
+		assert_int_not_equal(size, 0);
+		columns += gsd_utf8_columns(character);
+		line += size;
+		length -= size;
+	}
+	return columns;
+}
+
+static void lines_fit_the_width_and_function_names_stay_whole(void **state)
+{
+	(void)state;
+	static const struct gsd_label many[] = {LABEL("a", "0123456789012345678901234567890123456789"),
+						LABEL("b", "0123456789012345678901234567890123456789"),
+						LABEL("c", "01234567890123456789012345678901234567890123456789"
+							   "012345678901234567890123456789012345678901234567890")};
+	struct gsd_label_set sets[] = {LABELS(many)};
+	struct gsd_stack stacks[] = {STACK(WORKER, LONG, MAIN)};
+	struct gsd_goroutine goroutines[] = {{.labels = 0, .creator_pc = LONG}};
+	struct gsd_snapshot snapshot = SNAPSHOT(goroutines, stacks);
+	snapshot.label_sets = sets;
+	snapshot.label_set_count = 1;
+	static const unsigned widths[] = {1, 40, 60, 80, 100, 200};
+	for (size_t i = 0; i < GSD_ARRAY_SIZE(widths); i++) {
+		unsigned width = widths[i] < 40 ? 40 : widths[i];
+		const char *report = report_of(&snapshot, widths[i], false);
+		assert_has(report, long_lines[0].function);
+		assert_has(report, long_lines[1].function);
+		for (const char *line = report; *line != '\0';) {
+			size_t length = strcspn(line, "\n");
+			bool is_function = memmem(line, length, "(*Connection)", 13) != NULL;
+			if (columns_of(line, length) > width && !is_function)
+				fail_msg("more than %u columns: %.*s", width, (int)length, line);
+			line += length + 1;
+		}
+	}
+}
+
+static void a_long_path_loses_its_beginning_at_a_slash(void **state)
+{
+	(void)state;
+	struct gsd_stack stacks[] = {STACK(LONG)};
+	struct gsd_goroutine goroutines[] = {{.labels = GSD_NO_LABELS}};
+	struct gsd_snapshot snapshot = SNAPSHOT(goroutines, stacks);
+	const char *report = report_of(&snapshot, 80, false);
+	assert_has(report, "net/http.(*conn).serve  \xe2\x80\xa6/http/with/a/path/that/does/not/fit/server.go:2102\n");
+	assert_has(report, "serveRequests\n                            "
+			   "\xe2\x80\xa6/long@v1.2.3/internal/server/connection.go:1234\n");
+}
+
+static void colour_comes_only_when_asked_for(void **state)
+{
+	(void)state;
+	struct gsd_stack stacks[] = {STACK(WORKER)};
+	struct gsd_goroutine goroutines[] = {{.goid = 7, .labels = GSD_NO_LABELS}};
+	struct gsd_snapshot snapshot = SNAPSHOT(goroutines, stacks);
+	assert_lacks(report_of(&snapshot, 80, false), "\x1b");
+	const char *report = report_of(&snapshot, 80, true);
+	assert_has(report, "\x1b[1m1 goroutine\x1b[0m (7): idle\n");
+	assert_has(report, "    main.(*Pool).worker  \x1b[2m/src/app/pool.go:55\x1b[0m\n");
+}
+
+static void big_numbers_have_their_thousands_marked(void **state)
+{
+	(void)state;
+	struct gsd_stack stacks[] = {STACK(WORKER)};
+	struct gsd_goroutine *goroutines = calloc(1234567, sizeof *goroutines);
+	assert_non_null(goroutines);
+	for (size_t i = 0; i < 1234567; i++)
+		goroutines[i].labels = GSD_NO_LABELS;
+	struct gsd_snapshot snapshot = {.goroutines = goroutines,
+					.goroutine_count = 1234567,
+					.stacks = stacks,
+					.stack_count = 1,
+					.exe = "x",
+					.go_version = "go1.26"};
+	const char *report = report_of(&snapshot, 80, false);
+	assert_has(report, "\n1,234,567 goroutines, 1 distinct stack\n1,234,567 idle\n");
+	free(goroutines);
+}
+
+int main(void)
+{
+	gsd_memory_sink_init(&sink);
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_report_is_a_summary_and_groups_biggest_first),
+		cmocka_unit_test(an_empty_snapshot_is_a_summary_only),
+		cmocka_unit_test(only_labels_that_all_have_are_shown),
+		cmocka_unit_test(several_creators_are_not_passed_for_one),
+		cmocka_unit_test(a_wait_is_told_only_where_the_runtime_knows_one),
+		cmocka_unit_test(what_is_unreadable_or_not_settled_is_said),
+		cmocka_unit_test(nothing_that_a_terminal_acts_on_comes_from_the_target),
+		cmocka_unit_test(lines_fit_the_width_and_function_names_stay_whole),
+		cmocka_unit_test(a_long_path_loses_its_beginning_at_a_slash),
+		cmocka_unit_test(colour_comes_only_when_asked_for),
+		cmocka_unit_test(big_numbers_have_their_thousands_marked),
+	};
+	return cmocka_run_group_tests(tests, NULL, forget_report);
+}
