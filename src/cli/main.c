@@ -1,1 +1,61 @@
-int main(void){return 0;}
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include "cli/help.h"
+#include "cli/messages.h"
+#include "cli/options.h"
+
+/*
+ * A descriptor 0, 1 or 2 that the caller closed must not become that of a file that we open: it is taken by one on
+ * which every write fails.
+ */
+static bool occupy_standard_descriptors(void)
+{
+	for (int descriptor = 0; descriptor <= STDERR_FILENO; descriptor++)
+		if (fcntl(descriptor, F_GETFD) < 0 && open("/dev/null", O_RDONLY) != descriptor)
+			return false;
+	return true;
+}
+
+/* A reader that leaves and a file that may not grow are errors of write(), not the end of this process. */
+static void ignore_write_signals(void)
+{
+	signal(SIGPIPE, SIG_IGN);
+	signal(SIGXFSZ, SIG_IGN);
+}
+
+static enum status show(enum show what)
+{
+	if (what == SHOW_HELP)
+		help_print();
+	else if (what == SHOW_MANUAL)
+		help_print_manual();
+	else
+		printf("gostackdump %s\n", gsd_version());
+	if (fflush(stdout) == 0)
+		return STATUS_COMPLETE;
+	if (errno != EPIPE)
+		message_errno(errno, "write to standard output");
+	return STATUS_NOTHING;
+}
+
+int main(int argc, char **argv)
+{
+	if (!occupy_standard_descriptors())
+		return STATUS_NOTHING;
+	ignore_write_signals();
+	struct invocation invocation;
+	enum status status = STATUS_USAGE;
+	if (!invocation_parse(argc, argv, &invocation))
+		message_hint("'gostackdump --help' lists the options");
+	else if (invocation.show != SHOW_NOTHING)
+		status = show(invocation.show);
+	else
+		status = dump_run(&invocation);
+	invocation_clear(&invocation);
+	return (int)status;
+}

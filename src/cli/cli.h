@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The command line: the first client of libgostackdump, and a client like any other.
+ *
+ * Lives here: the table of options and commands (options.c), the help and the manual's OPTIONS made from it (help.c),
+ * what -o means (outputs.c), messages and quoting (messages.c), the --stats line (stats.c), the commands (dump.c) and
+ * the exit statuses.
+ * May use: the public header gostackdump.h and libc. May not use: anything else of src/. Nothing here knows what a
+ * goroutine looks like, and nothing outside of here prints.
+ */
+#ifndef GSD_CLI_CLI_H
+#define GSD_CLI_CLI_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "gostackdump.h"
+
+/** What the process returns; --help lists them. */
+enum status {
+	STATUS_COMPLETE = 0,
+	STATUS_PARTIAL = 1, /**< some goroutine, process or file is missing from what was asked for */
+	STATUS_NOTHING = 2, /**< nothing captured or nothing written */
+	STATUS_USAGE = 64   /**< wrong usage, as EX_USAGE of sysexits.h */
+};
+
+enum command {
+	COMMAND_DUMP = 1 /* a bit set: an option says which commands take it */
+};
+
+/** What the person asked to be told instead of a command. */
+enum show { SHOW_NOTHING, SHOW_HELP, SHOW_VERSION, SHOW_MANUAL };
+
+/** Everything that the arguments and the environment say. Strings belong to argv. */
+struct invocation {
+	enum command command;
+	enum show show;
+	pid_t *pids;
+	size_t pid_count;
+	struct output *outputs;
+	size_t output_count;
+	const struct format *format; /**< -f, or NULL */
+	const char *stats_path;      /**< --stats, or NULL */
+	bool quiet;
+	bool verbose;
+	struct gsd_capture_options capture;
+};
+
+/** The dump command. Returns the exit status. */
+enum status dump_run(const struct invocation *invocation);
+
+#endif

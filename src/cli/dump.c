@@ -1,0 +1,174 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The dump command: for each process one capture, its files, its line of statistics, its summary. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli/messages.h"
+#include "cli/outputs.h"
+#include "cli/stats.h"
+
+/* How one process went. */
+struct result {
+	size_t written;
+	size_t failed;
+	bool partial; /* goroutines are marked in what was written */
+};
+
+static void free_places(char **places, size_t count)
+{
+	for (size_t i = 0; places != NULL && i < count; i++)
+		free(places[i]);
+	free(places);
+}
+
+/* The path of every output, or NULL: then it is said why, and the process need not be stopped. */
+static char **find_places(const struct invocation *invocation, const struct origin *origin)
+{
+	char **places = calloc(invocation->output_count, sizeof *places);
+	for (size_t i = 0; places != NULL && i < invocation->output_count; i++) {
+		places[i] = output_place(&invocation->outputs[i], origin);
+		if (places[i] == NULL) {
+			free_places(places, invocation->output_count);
+			return NULL;
+		}
+	}
+	return places;
+}
+
+static const char *program_name(const struct gsd_stats *stats)
+{
+	const char *exe = stats->exe != NULL ? stats->exe : "";
+	const char *slash = strrchr(exe, '/');
+	return slash != NULL ? slash + 1 : exe;
+}
+
+static void warn_of_marked(const struct gsd_stats *stats)
+{
+	if (stats->unreadable > 0) {
+		message("the stacks of %" PRIu64 " of %" PRIu64 " goroutines could not be read", stats->unreadable,
+			stats->goroutines);
+		message_hint("each stands in the output as gostackdump.unreadable:REASON");
+	}
+	if (stats->ambiguous > 0) {
+		message("%" PRIu64 " of %" PRIu64 " goroutines moved around the stop and could not be settled",
+			stats->ambiguous, stats->goroutines);
+		message_hint("each carries the label gostackdump=ambiguous; a larger --max-pause may settle them");
+	}
+}
+
+static void summarize(const struct invocation *invocation, const struct gsd_stats *stats, char **places,
+		      const bool *written)
+{
+	char *text = NULL;
+	size_t size = 0;
+	FILE *stream = open_memstream(&text, &size);
+	if (stream == NULL)
+		return;
+	fprintf(stream, "%" PRIu64 " goroutine%s of %s (pid %" PRIu64 ", %s), %" PRIu64 " thread%s paused %.2f ms",
+		stats->goroutines, stats->goroutines == 1 ? "" : "s", program_name(stats), stats->pid,
+		stats->go_version, stats->threads, stats->threads == 1 ? "" : "s", (double)stats->pause_ns / 1e6);
+	const char *before = ", wrote ";
+	for (size_t i = 0; i < invocation->output_count; i++) {
+		if (!written[i] || invocation->outputs[i].kind == OUTPUT_DESCRIPTOR)
+			continue;
+		fprintf(stream, "%s%s", before, places[i]);
+		before = " ";
+	}
+	if (fclose(stream) == 0)
+		message("%s", text);
+	free(text);
+}
+
+static void say_details(const struct gsd_stats *stats)
+{
+	message_hint("program %s", stats->exe);
+	message_hint("layouts from %s, goroutines from %s, mode %s", stats->layout_source, stats->allgs_source,
+		     stats->mode);
+	message_hint("preparing %.1f ms, capturing %.1f ms, in all %.1f ms; processor %.1f ms",
+		     (double)stats->prepare_ns / 1e6, (double)stats->capture_ns / 1e6, (double)stats->total_ns / 1e6,
+		     (double)stats->cpu_ns / 1e6);
+	message_hint("stopped %" PRIu64 " times for %.2f ms in all, read %.1f MiB, peak memory %.1f MiB", stats->stops,
+		     (double)stats->pause_total_ns / 1e6, (double)stats->bytes_read / 1048576,
+		     (double)stats->rss_peak_bytes / 1048576);
+	message_hint("%" PRIu64 " frames: %" PRIu64 " by table, %" PRIu64 " by frame pointer; %" PRIu64
+		     " goroutines on which they disagree",
+		     stats->frames, stats->unwind_table, stats->unwind_fp, stats->unwind_disagreements);
+}
+
+static void write_outputs(const struct invocation *invocation, struct gsd_capture *capture, char **places,
+			  FILE *stats_stream, struct result *result)
+{
+	bool *written = calloc(invocation->output_count, sizeof *written);
+	if (written == NULL) {
+		message("no memory to write the outputs");
+		result->failed += invocation->output_count;
+		return;
+	}
+	for (size_t i = 0; i < invocation->output_count; i++) {
+		written[i] = output_write(&invocation->outputs[i], places[i], capture);
+		*(written[i] ? &result->written : &result->failed) += 1;
+	}
+	const struct gsd_stats *stats = gsd_capture_stats(capture);
+	if (stats_stream != NULL)
+		stats_print(stats_stream, stats);
+	result->partial |= stats->unreadable > 0 || stats->ambiguous > 0;
+	warn_of_marked(stats);
+	if (!invocation->quiet && result->written > 0)
+		summarize(invocation, stats, places, written);
+	if (invocation->verbose)
+		say_details(stats);
+	free(written);
+}
+
+static void dump_process(const struct invocation *invocation, pid_t pid, FILE *stats_stream, struct result *result)
+{
+	struct origin origin;
+	origin_take(pid, &origin);
+	char **places = find_places(invocation, &origin);
+	struct gsd_capture *capture = NULL;
+	struct gsd_error *error = NULL;
+	if (places != NULL)
+		error = gsd_capture_process(pid, &invocation->capture, &capture);
+	if (error != NULL) {
+		message_error(error);
+		gsd_error_destroy(error);
+	}
+	if (capture != NULL)
+		write_outputs(invocation, capture, places, stats_stream, result);
+	else
+		result->failed++;
+	gsd_capture_destroy(capture);
+	free_places(places, invocation->output_count);
+}
+
+static enum status result_status(const struct result *result)
+{
+	if (result->written == 0)
+		return STATUS_NOTHING;
+	return result->failed > 0 || result->partial ? STATUS_PARTIAL : STATUS_COMPLETE;
+}
+
+enum status dump_run(const struct invocation *invocation)
+{
+	struct result result = {0};
+	char *lines = NULL;
+	size_t size = 0;
+	FILE *stats_stream = invocation->stats_path != NULL ? open_memstream(&lines, &size) : NULL;
+	if (invocation->stats_path != NULL && stats_stream == NULL) {
+		message("no memory for the statistics");
+		return STATUS_NOTHING;
+	}
+	for (size_t i = 0; i < invocation->pid_count; i++)
+		dump_process(invocation, invocation->pids[i], stats_stream, &result);
+	if (stats_stream != NULL) {
+		bool complete = fclose(stats_stream) == 0;
+		if (!complete)
+			message("no memory for the statistics");
+		if (!complete || (size > 0 && !text_write(invocation->stats_path, lines, size)))
+			result.failed++;
+		free(lines);
+	}
+	return result_status(&result);
+}

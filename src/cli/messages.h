@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* What a person reads on standard error: always "gostackdump: ", one line, then hints that are indented. */
+#ifndef GSD_CLI_MESSAGES_H
+#define GSD_CLI_MESSAGES_H
+
+#include "cli/cli.h"
+
+#define PRINTF_LIKE(text, first) __attribute__((format(printf, text, first)))
+
+/** One line. Whatever could move a terminal's cursor is shown as \xNN, wherever in the text it comes from. */
+void message(const char *format, ...) PRINTF_LIKE(1, 2);
+/** A line of advice under the last message. */
+void message_hint(const char *format, ...) PRINTF_LIKE(1, 2);
+/** An error of the library with its hints. */
+void message_error(const struct gsd_error *error);
+/** "cannot ATTEMPT: strerror(errnum)". */
+void message_errno(int errnum, const char *attempt, ...) PRINTF_LIKE(2, 3);
+/** A message about wrong usage. Returns false, for the parser. */
+bool usage_error(const char *format, ...) PRINTF_LIKE(1, 2);
+
+/**
+ * @p text with everything quoted that is not printable UTF-8; the caller frees it. NULL without memory.
+ */
+char *quote(const char *text);
+
+/** The bytes of the UTF-8 character at @p text, 0 when it is malformed. */
+size_t utf8_length(const char *text);
+
+#endif

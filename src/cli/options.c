@@ -1,0 +1,352 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "cli/options.h"
+
+#include <getopt.h>
+#include <limits.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli/messages.h"
+#include "cli/outputs.h"
+#include "cli/values.h"
+
+const char *const option_groups[GROUP_COUNT] = {
+	[GROUP_TARGET] = "What to look at",
+	[GROUP_OUTPUT] = "Where the result goes",
+	[GROUP_CAPTURE] = "How to capture",
+	[GROUP_MESSAGES] = "Messages and help",
+};
+
+const struct command_row command_table[] = {
+	{COMMAND_DUMP, "dump", "gostackdump [dump] -p PID [options]",
+	 "what every goroutine of a running process is doing; the default command"},
+	{0, NULL, NULL, NULL},
+};
+
+enum {
+	LETTERLESS = 256,
+	OPTION_MAX_PAUSE,
+	OPTION_UNWIND,
+	OPTION_SYSTEM,
+	OPTION_MAX_FRAMES,
+	OPTION_STATS,
+	OPTION_MANUAL
+};
+
+static bool take_pid(struct invocation *invocation, const char *argument)
+{
+	uint64_t pid;
+	if (!value_number(argument, 1, INT_MAX, &pid))
+		return usage_error("-p '%s': a process id is a positive number", argument);
+	for (size_t i = 0; i < invocation->pid_count; i++)
+		if (invocation->pids[i] == (pid_t)pid)
+			return usage_error("-p %s is given twice", argument);
+	invocation->pids[invocation->pid_count++] = (pid_t)pid;
+	return true;
+}
+
+static bool take_output(struct invocation *invocation, const char *argument)
+{
+	return output_parse(argument, &invocation->outputs[invocation->output_count++]);
+}
+
+static bool take_format(struct invocation *invocation, const char *argument)
+{
+	invocation->format = format_find(argument, "-f");
+	return invocation->format != NULL;
+}
+
+static bool take_max_pause(struct invocation *invocation, const char *argument)
+{
+	if (value_duration(argument, &invocation->capture.max_pause_ns))
+		return true;
+	return usage_error("--max-pause '%s': not a positive duration such as 250ms or 1.5s", argument);
+}
+
+static bool take_unwind(struct invocation *invocation, const char *argument)
+{
+	static const struct {
+		const char *name;
+		enum gsd_unwind_mode mode;
+	} modes[] = {{"auto", GSD_UNWIND_AUTO}, {"fp", GSD_UNWIND_FP}, {"table", GSD_UNWIND_TABLE}};
+	for (size_t i = 0; i < sizeof modes / sizeof modes[0]; i++) {
+		if (strcmp(argument, modes[i].name) == 0) {
+			invocation->capture.unwind = modes[i].mode;
+			return true;
+		}
+	}
+	return usage_error("--unwind '%s': it is auto, fp or table", argument);
+}
+
+static bool take_system(struct invocation *invocation, const char *argument)
+{
+	(void)argument;
+	invocation->capture.system_goroutines = true;
+	return true;
+}
+
+static bool take_max_frames(struct invocation *invocation, const char *argument)
+{
+	uint64_t frames = GSD_MAX_FRAMES_GO;
+	if (strcmp(argument, "go") != 0 && !value_number(argument, 1, GSD_MAX_FRAMES_GO - 1, &frames))
+		return usage_error("--max-frames '%s': it is a positive number or go", argument);
+	invocation->capture.max_frames = (uint32_t)frames;
+	return true;
+}
+
+static bool take_stats(struct invocation *invocation, const char *argument)
+{
+	if (*argument == '\0')
+		return usage_error("--stats needs the name of a file");
+	invocation->stats_path = argument;
+	return true;
+}
+
+static bool take_quiet(struct invocation *invocation, const char *argument)
+{
+	(void)argument;
+	invocation->quiet = true;
+	return true;
+}
+
+static bool take_verbose(struct invocation *invocation, const char *argument)
+{
+	(void)argument;
+	invocation->verbose = true;
+	return true;
+}
+
+static bool take_help(struct invocation *invocation, const char *argument)
+{
+	(void)argument;
+	invocation->show = SHOW_HELP;
+	return true;
+}
+
+static bool take_version(struct invocation *invocation, const char *argument)
+{
+	(void)argument;
+	invocation->show = SHOW_VERSION;
+	return true;
+}
+
+static bool take_manual(struct invocation *invocation, const char *argument)
+{
+	(void)argument;
+	invocation->show = SHOW_MANUAL;
+	return true;
+}
+
+const struct option_row option_table[] = {
+	{'p', "pid", "PID", GROUP_TARGET, COMMAND_DUMP, take_pid,
+	 "the process; repeatable, then -o names a directory or contains %p"},
+	{OPTION_SYSTEM, "system", NULL, GROUP_TARGET, COMMAND_DUMP, take_system, "also the runtime's own goroutines"},
+	{'o', "output", "[FORMAT:]PATH", GROUP_OUTPUT, COMMAND_DUMP, take_output,
+	 "write there; repeatable: one capture, several files. The ending of PATH chooses the format unless FORMAT: "
+	 "does. - is standard output; a directory (or a path ending in /, made if missing) gets a file named after "
+	 "time, process and pid; %p in PATH becomes the pid"},
+	{'f', "format", "FORMAT", GROUP_OUTPUT, COMMAND_DUMP, take_format,
+	 "the format where the ending says nothing: standard output, the files of a directory, any other ending"},
+	{OPTION_STATS, "stats", "FILE", GROUP_OUTPUT, COMMAND_DUMP, take_stats,
+	 "write what each capture cost and how it was made, one JSON object a line; - is standard output"},
+	{OPTION_MAX_PAUSE, "max-pause", "D", GROUP_CAPTURE, COMMAND_DUMP, take_max_pause,
+	 "let the process go and give up rather than stop it for longer; a duration such as 250ms or 1.5s (default "
+	 "1s)"},
+	{OPTION_UNWIND, "unwind", "MODE", GROUP_CAPTURE, COMMAND_DUMP, take_unwind,
+	 "how stacks are walked: by the program's function table (table), by frame pointers (fp), or by the table "
+	 "checked by frame pointers (auto, the default)"},
+	{OPTION_MAX_FRAMES, "max-frames", "N|go", GROUP_CAPTURE, COMMAND_DUMP, take_max_frames,
+	 "frames kept of a stack, its innermost and outermost halves (default 4096); go cuts where that Go version's "
+	 "own profile cuts"},
+	{'q', "quiet", NULL, GROUP_MESSAGES, COMMAND_DUMP, take_quiet, "no summary; errors and warnings only"},
+	{'v', "verbose", NULL, GROUP_MESSAGES, COMMAND_DUMP, take_verbose,
+	 "also say how the runtime was found and where the time went"},
+	{'h', "help", NULL, GROUP_MESSAGES, COMMAND_DUMP, take_help, "show this help"},
+	{'V', "version", NULL, GROUP_MESSAGES, COMMAND_DUMP, take_version, "show the version"},
+	{OPTION_MANUAL, "help-manual", NULL, GROUP_MESSAGES, COMMAND_DUMP, take_manual, NULL},
+	{0, NULL, NULL, GROUP_COUNT, 0, NULL, NULL},
+};
+
+enum { OPTION_ROWS = sizeof option_table / sizeof option_table[0] - 1 };
+
+static size_t smallest(size_t a, size_t b, size_t c)
+{
+	size_t least = a < b ? a : b;
+	return least < c ? least : c;
+}
+
+/* Levenshtein's distance over two rows; words longer than the rows are far from everything. */
+static size_t distance(const char *a, const char *b)
+{
+	enum { LONGEST = 32 };
+	size_t row[LONGEST + 1], width = strlen(b), height = strlen(a);
+	if (width > LONGEST || height > LONGEST)
+		return SIZE_MAX;
+	for (size_t j = 0; j <= width; j++)
+		row[j] = j;
+	for (size_t i = 1; i <= height; i++) {
+		size_t diagonal = row[0];
+		row[0] = i;
+		for (size_t j = 1; j <= width; j++) {
+			size_t above = row[j];
+			row[j] = smallest(above + 1, row[j - 1] + 1, diagonal + (a[i - 1] != b[j - 1]));
+			diagonal = above;
+		}
+	}
+	return row[width];
+}
+
+void suggestion_offer(struct suggestion *suggestion, const char *candidate)
+{
+	size_t length = strlen(suggestion->word);
+	size_t found = distance(suggestion->word, candidate);
+	bool beginning = length >= 2 && strncmp(suggestion->word, candidate, length) == 0;
+	if (beginning)
+		found = 0;
+	if (found <= (length < 5 ? 1U : 2U) && (suggestion->best == NULL || found < suggestion->distance)) {
+		suggestion->best = candidate;
+		suggestion->distance = found;
+	}
+}
+
+static bool unknown_option(const char *text)
+{
+	char name[64];
+	snprintf(name, sizeof name, "%.*s", (int)strcspn(text + 2, "="), text + 2);
+	struct suggestion suggestion = {.word = name};
+	for (const struct option_row *row = option_table; row->name != NULL; row++)
+		if (row->help != NULL)
+			suggestion_offer(&suggestion, row->name);
+	if (suggestion.best != NULL)
+		return usage_error("unknown option '--%s': did you mean --%s?", name, suggestion.best);
+	return usage_error("unknown option '--%s'", name);
+}
+
+static const struct option_row *find_row(int letter)
+{
+	const struct option_row *row = option_table;
+	while (row->name != NULL && row->letter != letter)
+		row++;
+	return row->name != NULL ? row : NULL;
+}
+
+/* What getopt_long() could not take: @p word is the argument that it was looking at. */
+static bool refuse_option(int problem, const char *word)
+{
+	const struct option_row *row = find_row(optopt);
+	if (problem == ':' && row != NULL)
+		return usage_error("%s needs %s", word, row->argument);
+	if (strncmp(word, "--", 2) != 0)
+		return usage_error("unknown option '-%c'", optopt);
+	if (row != NULL)
+		return usage_error("--%s takes no argument", row->name);
+	return unknown_option(word);
+}
+
+static void make_getopt_tables(char *letters, struct option *options)
+{
+	*letters++ = '+'; /* the first word that is no option ends them */
+	*letters++ = ':'; /* tell a missing argument from an unknown option */
+	for (const struct option_row *row = option_table; row->name != NULL; row++, options++) {
+		*options = (struct option){row->name, row->argument != NULL, NULL, row->letter};
+		if (row->letter > LETTERLESS)
+			continue;
+		*letters++ = (char)row->letter;
+		if (row->argument != NULL)
+			*letters++ = ':';
+	}
+	*letters = '\0';
+	*options = (struct option){0};
+}
+
+static bool parse_options(int argc, char **argv, struct invocation *invocation)
+{
+	char letters[2 + 2 * OPTION_ROWS + 1];
+	struct option options[OPTION_ROWS + 1];
+	make_getopt_tables(letters, options);
+	optind = 1;
+	opterr = 0;
+	while (invocation->show == SHOW_NOTHING) {
+		int before = optind;
+		int letter = getopt_long(argc, argv, letters, options, NULL);
+		if (letter == -1)
+			break;
+		if (letter == '?' || letter == ':')
+			return refuse_option(letter, argv[before]);
+		const struct option_row *row = find_row(letter);
+		if (!(row->commands & invocation->command))
+			return usage_error("--%s does not belong to this command", row->name);
+		if (!row->take(invocation, optarg))
+			return false;
+	}
+	if (invocation->show != SHOW_NOTHING || optind >= argc)
+		return true;
+	uint64_t pid;
+	usage_error("unexpected argument '%s'", argv[optind]);
+	if (value_number(argv[optind], 1, INT_MAX, &pid))
+		message_hint("a process is given by -p %s", argv[optind]);
+	return false;
+}
+
+/* The command is the first word, if that is no option. */
+static bool parse_command(int *argc, char ***argv, struct invocation *invocation)
+{
+	invocation->command = COMMAND_DUMP;
+	if (*argc < 2 || (*argv)[1][0] == '-')
+		return true;
+	const char *name = (*argv)[1];
+	uint64_t pid;
+	if (value_number(name, 1, INT_MAX, &pid)) {
+		usage_error("unknown command '%s'", name);
+		message_hint("a process is given by -p %s", name);
+		return false;
+	}
+	struct suggestion suggestion = {.word = name};
+	for (const struct command_row *row = command_table; row->name != NULL; row++) {
+		if (strcmp(row->name, name) == 0) {
+			invocation->command = row->command;
+			(*argc)--;
+			(*argv)++;
+			return true;
+		}
+		suggestion_offer(&suggestion, row->name);
+	}
+	if (suggestion.best != NULL)
+		return usage_error("unknown command '%s': did you mean %s?", name, suggestion.best);
+	return usage_error("unknown command '%s'", name);
+}
+
+static bool parse_environment(struct invocation *invocation)
+{
+	const char *sources = getenv("GOSTACKDUMP_SOURCES");
+	if (sources == NULL ||
+	    value_sources(sources, &invocation->capture.allgs_sources, &invocation->capture.layout_sources))
+		return true;
+	return usage_error("GOSTACKDUMP_SOURCES='%s': it is like allgs=symbol+code+dwarf+scan,layout=types+dwarf",
+			   sources);
+}
+
+bool invocation_parse(int argc, char **argv, struct invocation *invocation)
+{
+	*invocation = (struct invocation){.capture.size = sizeof invocation->capture};
+	invocation->pids = calloc((size_t)argc + 1, sizeof *invocation->pids);
+	invocation->outputs = calloc((size_t)argc + 1, sizeof *invocation->outputs);
+	if (invocation->pids == NULL || invocation->outputs == NULL)
+		return usage_error("no memory for the arguments");
+	if (!parse_command(&argc, &argv, invocation) || !parse_options(argc, argv, invocation))
+		return false;
+	if (invocation->show != SHOW_NOTHING)
+		return true;
+	if (invocation->pid_count == 0)
+		return usage_error("which process? Give its id with -p PID");
+	return parse_environment(invocation) && outputs_decide(invocation);
+}
+
+void invocation_clear(struct invocation *invocation)
+{
+	free(invocation->pids);
+	free(invocation->outputs);
+	*invocation = (struct invocation){0};
+}

@@ -1,0 +1,467 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "cli/outputs.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <libgen.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "cli/messages.h"
+#include "cli/options.h"
+#include "cli/values.h"
+
+const struct format formats[] = {
+	{"pprof",
+	 {".pb.gz", ".pprof"},
+	 GSD_FORMAT_PPROF,
+	 true,
+	 "the program's own goroutine profile, gzipped, for go tool pprof"},
+	{"report", {".report", NULL}, GSD_FORMAT_REPORT, false, "for people: equal stacks together, biggest first"},
+	{"stacks", {".txt", NULL}, 0, false, NULL},
+	{"text", {NULL, NULL}, 0, false, NULL},
+	{"pprof-goroutines", {NULL, NULL}, 0, true, NULL},
+	{"jsonl", {".jsonl", NULL}, 0, false, NULL},
+	{"folded", {".folded", NULL}, 0, false, NULL},
+	{"svg", {".svg", NULL}, 0, false, NULL},
+	{"html", {".html", NULL}, 0, false, NULL},
+	{"raw", {".gsd", NULL}, 0, true, NULL},
+	{"dot", {".dot", NULL}, 0, false, NULL},
+	{NULL, {NULL, NULL}, 0, false, NULL},
+};
+
+static const struct format *format_by_id(enum gsd_format id)
+{
+	const struct format *format = formats;
+	while (format->id != id)
+		format++;
+	return format;
+}
+
+static const struct format *format_by_ending(const char *path)
+{
+	size_t length = strlen(path);
+	for (const struct format *format = formats; format->name != NULL; format++) {
+		for (size_t i = 0; i < 2 && format->endings[i] != NULL; i++) {
+			size_t ending = strlen(format->endings[i]);
+			if (length > ending && strcmp(path + length - ending, format->endings[i]) == 0)
+				return format;
+		}
+	}
+	return NULL;
+}
+
+static void hint_formats(void)
+{
+	char names[128];
+	size_t length = 0;
+	for (const struct format *format = formats; format->name != NULL; format++)
+		if (format->id != 0)
+			length += (size_t)snprintf(names + length, sizeof names - length, "%s%s",
+						   length == 0 ? "" : ", ", format->name);
+	message_hint("formats: %s", names);
+}
+
+const struct format *format_find(const char *name, const char *where)
+{
+	struct suggestion suggestion = {.word = name};
+	for (const struct format *format = formats; format->name != NULL; format++) {
+		if (format->id != 0 && strcmp(format->name, name) == 0)
+			return format;
+		if (format->id != 0)
+			suggestion_offer(&suggestion, format->name);
+	}
+	if (suggestion.best != NULL)
+		usage_error("%s: unknown format '%s': did you mean %s?", where, name, suggestion.best);
+	else
+		usage_error("%s: unknown format '%s'", where, name);
+	hint_formats();
+	return NULL;
+}
+
+/* "-" and the names that the shell gives to open descriptors; -1 for any other path. */
+static int path_descriptor(const char *path)
+{
+	static const char *const directories[] = {"/dev/fd/", "/proc/self/fd/"};
+	if (strcmp(path, "-") == 0 || strcmp(path, "/dev/stdout") == 0)
+		return STDOUT_FILENO;
+	if (strcmp(path, "/dev/stderr") == 0)
+		return STDERR_FILENO;
+	for (size_t i = 0; i < 2; i++) {
+		size_t length = strlen(directories[i]);
+		uint64_t descriptor;
+		if (strncmp(path, directories[i], length) == 0 && value_number(path + length, 0, INT_MAX, &descriptor))
+			return (int)descriptor;
+	}
+	return -1;
+}
+
+bool output_parse(const char *text, struct output *output)
+{
+	*output = (struct output){.path = text, .descriptor = -1};
+	size_t name = strspn(text, "abcdefghijklmnopqrstuvwxyz-");
+	if (name > 0 && text[name] == ':') {
+		char format[32];
+		snprintf(format, sizeof format, "%.*s", (int)name, text);
+		output->format = format_find(format, "-o");
+		if (output->format == NULL) {
+			message_hint("a file of that name is written ./%s", text);
+			return false;
+		}
+		output->path = text + name + 1;
+	}
+	size_t length = strlen(output->path);
+	if (length == 0)
+		return usage_error("-o '%s' names no file", text);
+	output->descriptor = path_descriptor(output->path);
+	if (output->descriptor >= 0)
+		output->kind = OUTPUT_DESCRIPTOR;
+	else if (output->path[length - 1] == '/')
+		output->kind = OUTPUT_DIRECTORY;
+	return true;
+}
+
+static bool decide_format(struct output *output, const struct format *fallback)
+{
+	if (output->format == NULL && output->kind == OUTPUT_FILE)
+		output->format = format_by_ending(output->path);
+	if (output->format == NULL)
+		output->format = fallback;
+	if (output->format->id != 0)
+		return true;
+	usage_error("-o '%s': its ending asks for the format %s, which this version does not write", output->path,
+		    output->format->name);
+	message_hint("-o report:%s writes a report there; other endings take the format of -f", output->path);
+	return false;
+}
+
+static bool check_several(const struct invocation *invocation, const struct output *output)
+{
+	if (invocation->pid_count < 2 || output->kind == OUTPUT_DIRECTORY || strstr(output->path, "%p") != NULL)
+		return true;
+	return usage_error("-o '%s': with several -p it names a directory or contains %%p", output->path);
+}
+
+static bool is_same_place(const struct output *a, const struct output *b)
+{
+	if (a->kind != b->kind || a->kind == OUTPUT_DIRECTORY)
+		return false;
+	return a->kind == OUTPUT_DESCRIPTOR ? a->descriptor == b->descriptor : strcmp(a->path, b->path) == 0;
+}
+
+static bool check_distinct(const struct invocation *invocation)
+{
+	int stats = invocation->stats_path != NULL ? path_descriptor(invocation->stats_path) : -1;
+	for (size_t i = 0; i < invocation->output_count; i++) {
+		const struct output *output = &invocation->outputs[i];
+		if (stats >= 0 && output->kind == OUTPUT_DESCRIPTOR && output->descriptor == stats)
+			return usage_error("--stats '%s': the capture goes there too: give -o a file",
+					   invocation->stats_path);
+		for (size_t j = 0; j < i; j++)
+			if (is_same_place(output, &invocation->outputs[j]))
+				return usage_error("-o '%s' is given twice", output->path);
+	}
+	return true;
+}
+
+/* Without -o: a terminal gets what a person reads, anything else what a program reads. */
+static bool decide_standard_output(struct invocation *invocation)
+{
+	bool terminal = isatty(STDOUT_FILENO);
+	const struct format *format = invocation->format;
+	if (format == NULL)
+		format = format_by_id(terminal ? GSD_FORMAT_REPORT : GSD_FORMAT_PPROF);
+	if (format->binary && terminal) {
+		usage_error("-f %s: that is binary, and standard output is a terminal", format->name);
+		message_hint("-o FILE writes a file; -o - writes to the terminal all the same");
+		return false;
+	}
+	if (format->binary && invocation->pid_count > 1)
+		return usage_error("with several -p give -o a directory, or a path that contains %%p");
+	invocation->outputs[invocation->output_count++] =
+		(struct output){.path = "-", .format = format, .kind = OUTPUT_DESCRIPTOR, .descriptor = STDOUT_FILENO};
+	return true;
+}
+
+bool outputs_decide(struct invocation *invocation)
+{
+	if (invocation->output_count == 0)
+		return decide_standard_output(invocation) && check_distinct(invocation);
+	const struct format *fallback = invocation->format;
+	if (fallback == NULL)
+		fallback = format_by_id(GSD_FORMAT_PPROF);
+	for (size_t i = 0; i < invocation->output_count; i++) {
+		struct output *output = &invocation->outputs[i];
+		struct stat status;
+		if (output->kind == OUTPUT_FILE && stat(output->path, &status) == 0 && S_ISDIR(status.st_mode))
+			output->kind = OUTPUT_DIRECTORY;
+		if (!decide_format(output, fallback) || !check_several(invocation, output))
+			return false;
+	}
+	return check_distinct(invocation);
+}
+
+/* ---- where a capture goes --------------------------------------------------------------------------------------- */
+
+static void read_comm(pid_t pid, char *comm, size_t size)
+{
+	char path[64];
+	snprintf(path, sizeof path, "/proc/%ld/comm", (long)pid);
+	ssize_t length = -1;
+	int descriptor = open(path, O_RDONLY | O_CLOEXEC);
+	if (descriptor >= 0) {
+		length = read(descriptor, comm, size - 1);
+		close(descriptor);
+	}
+	comm[length > 0 ? length : 0] = '\0';
+	comm[strcspn(comm, "\n")] = '\0';
+	if (*comm == '\0')
+		snprintf(comm, size, "unknown");
+}
+
+void origin_take(pid_t pid, struct origin *origin)
+{
+	origin->pid = pid;
+	read_comm(pid, origin->comm, sizeof origin->comm);
+	for (char *c = origin->comm; *c != '\0'; c++)
+		if (strchr("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-", *c) == NULL)
+			*c = '_';
+	struct timespec now;
+	struct tm utc;
+	clock_gettime(CLOCK_REALTIME, &now);
+	gmtime_r(&now.tv_sec, &utc);
+	size_t length = strftime(origin->stamp, sizeof origin->stamp, "%Y%m%dT%H%M%S", &utc);
+	snprintf(origin->stamp + length, sizeof origin->stamp - length, ".%06ldZ", now.tv_nsec / 1000);
+}
+
+/* %p becomes the pid. */
+static char *expand(const char *path, pid_t pid)
+{
+	char *expanded = malloc(strlen(path) * 6 + 1),
+	     *end = expanded; /* a pid has at most 10 digits for 2 characters */
+	if (expanded == NULL)
+		return NULL;
+	while (*path != '\0') {
+		if (path[0] == '%' && path[1] == 'p') {
+			end += sprintf(end, "%ld", (long)pid);
+			path += 2;
+		} else {
+			*end++ = *path++;
+		}
+	}
+	*end = '\0';
+	return expanded;
+}
+
+static bool make_directories(char *path)
+{
+	for (char *slash = strchr(path + 1, '/');; slash = strchr(slash + 1, '/')) {
+		if (slash != NULL)
+			*slash = '\0';
+		int failed = mkdir(path, 0777) != 0 && errno != EEXIST && errno != EISDIR;
+		int errnum = errno;
+		if (slash != NULL)
+			*slash = '/';
+		if (failed) {
+			message_errno(errnum, "make the directory %s", path);
+			return false;
+		}
+		if (slash == NULL || slash[1] == '\0')
+			return true;
+	}
+}
+
+/* A name in the directory that nothing has yet. */
+static char *name_in_directory(char *directory, const struct output *output, const struct origin *origin)
+{
+	const char *slash = directory[strlen(directory) - 1] == '/' ? "" : "/";
+	const char *ending = output->format->endings[0];
+	for (unsigned attempt = 0;; attempt++) {
+		char *path, again[16] = "";
+		struct stat status;
+		if (attempt > 0)
+			snprintf(again, sizeof again, ".%u", attempt);
+		if (asprintf(&path, "%s%s%s.%s.%ld%s%s", directory, slash, origin->stamp, origin->comm,
+			     (long)origin->pid, again, ending) < 0)
+			return NULL;
+		if (lstat(path, &status) != 0)
+			return path;
+		free(path);
+	}
+}
+
+/* What stands at @p path already and is written into, not replaced: a pipe, a terminal, /dev/full. */
+static bool is_device(const char *path)
+{
+	struct stat status;
+	return stat(path, &status) == 0 && !S_ISREG(status.st_mode) && !S_ISDIR(status.st_mode);
+}
+
+/* A file is written beside its place: that needs its directory. */
+static bool check_directory_of(const char *path)
+{
+	char *copy = strdup(path);
+	const char *directory = copy != NULL ? dirname(copy) : ".";
+	int errnum = faccessat(AT_FDCWD, directory, W_OK | X_OK, AT_EACCESS) != 0 ? errno : 0;
+	if (errnum != 0) {
+		message_errno(errnum, "write %s", path);
+		if (errnum == ENOENT)
+			message_hint("its directory %s does not exist", directory);
+		else if (errnum == EACCES)
+			message_hint(
+				"files are written beside their place and renamed: that needs the right to write in %s",
+				directory);
+	}
+	free(copy);
+	return errnum == 0;
+}
+
+char *output_place(const struct output *output, const struct origin *origin)
+{
+	char *path = expand(output->path, origin->pid);
+	if (path == NULL) {
+		message("no memory for a path");
+		return NULL;
+	}
+	bool usable = true;
+	if (output->kind == OUTPUT_DIRECTORY) {
+		usable = make_directories(path);
+		char *named = usable ? name_in_directory(path, output, origin) : NULL;
+		free(path);
+		path = named;
+		usable = path != NULL;
+	}
+	if (usable && output->kind != OUTPUT_DESCRIPTOR && !is_device(path))
+		usable = check_directory_of(path);
+	if (usable)
+		return path;
+	free(path);
+	return NULL;
+}
+
+/* ---- writing ---------------------------------------------------------------------------------------------------- */
+
+static unsigned terminal_width(int descriptor)
+{
+	const char *columns = getenv("COLUMNS");
+	uint64_t width;
+	struct winsize size;
+	if (columns != NULL && value_number(columns, 1, 10000, &width))
+		return (unsigned)width;
+	return ioctl(descriptor, TIOCGWINSZ, &size) == 0 ? size.ws_col : 0;
+}
+
+static struct gsd_write_options write_options(int descriptor)
+{
+	struct gsd_write_options options = {.size = sizeof options};
+	if (!isatty(descriptor))
+		return options;
+	const char *no_colour = getenv("NO_COLOR"), *terminal = getenv("TERM");
+	options.width = terminal_width(descriptor);
+	options.colour = (no_colour == NULL || *no_colour == '\0') && terminal != NULL && strcmp(terminal, "dumb") != 0;
+	return options;
+}
+
+/* A reader that has seen enough, as `| head`, is no news to anyone. */
+static bool say_unless_reader_left(struct gsd_error *error)
+{
+	if (error == NULL)
+		return true;
+	if (gsd_error_errno(error) != EPIPE)
+		message_error(error);
+	gsd_error_destroy(error);
+	return false;
+}
+
+static bool write_descriptor(const struct output *output, int descriptor, struct gsd_capture *capture)
+{
+	struct gsd_write_options options = write_options(descriptor);
+	return say_unless_reader_left(gsd_capture_write(capture, output->format->id, descriptor, &options));
+}
+
+static bool write_device(const struct output *output, const char *path, struct gsd_capture *capture)
+{
+	int descriptor = open(path, O_WRONLY | O_CLOEXEC | O_NOCTTY);
+	if (descriptor < 0) {
+		message_errno(errno, "open %s", path);
+		return false;
+	}
+	bool written = write_descriptor(output, descriptor, capture);
+	close(descriptor);
+	return written;
+}
+
+bool output_write(const struct output *output, const char *path, struct gsd_capture *capture)
+{
+	if (output->kind == OUTPUT_DESCRIPTOR)
+		return write_descriptor(output, output->descriptor, capture);
+	if (is_device(path))
+		return write_device(output, path, capture);
+	struct gsd_write_options options = {.size = sizeof options};
+	return say_unless_reader_left(gsd_capture_write_file(capture, output->format->id, path, &options));
+}
+
+static bool write_all(int descriptor, const char *text, size_t size)
+{
+	while (size > 0) {
+		ssize_t written = write(descriptor, text, size);
+		if (written < 0 && errno == EINTR)
+			continue;
+		if (written < 0)
+			return false;
+		text += written;
+		size -= (size_t)written;
+	}
+	return true;
+}
+
+static bool replace_file(const char *path, const char *text, size_t size)
+{
+	char *copy = strdup(path), *beside = NULL;
+	if (copy == NULL || asprintf(&beside, "%s/.gostackdump.XXXXXX", dirname(copy)) < 0)
+		beside = NULL;
+	free(copy);
+	if (beside == NULL) {
+		errno = ENOMEM;
+		return false;
+	}
+	int descriptor = mkostemp(beside, O_CLOEXEC); /* mode 0600 */
+	bool good = descriptor >= 0 && write_all(descriptor, text, size) && fsync(descriptor) == 0 &&
+		    rename(beside, path) == 0;
+	int errnum = errno;
+	if (descriptor >= 0) {
+		close(descriptor);
+		if (!good)
+			unlink(beside);
+	}
+	free(beside);
+	errno = errnum;
+	return good;
+}
+
+bool text_write(const char *path, const char *text, size_t size)
+{
+	int descriptor = path_descriptor(path);
+	bool good;
+	if (descriptor >= 0) {
+		good = write_all(descriptor, text, size);
+	} else if (is_device(path)) {
+		descriptor = open(path, O_WRONLY | O_CLOEXEC | O_NOCTTY);
+		good = descriptor >= 0 && write_all(descriptor, text, size);
+		int errnum = errno;
+		if (descriptor >= 0)
+			close(descriptor);
+		errno = errnum;
+	} else {
+		good = replace_file(path, text, size);
+	}
+	if (!good && errno != EPIPE)
+		message_errno(errno, "write %s", strcmp(path, "-") == 0 ? "to standard output" : path);
+	return good;
+}

@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* What -o and -f mean: formats, their endings, and where a capture goes. */
+#ifndef GSD_CLI_OUTPUTS_H
+#define GSD_CLI_OUTPUTS_H
+
+#include "cli/cli.h"
+
+/** An output format. Those that are not built yet are here so that their endings are refused, not misunderstood. */
+struct format {
+	const char *name;
+	const char *endings[2]; /**< the first one is given to the files of a directory */
+	enum gsd_format id;     /**< 0: not built yet */
+	bool binary;
+	const char *help;
+};
+
+/** One -o. */
+struct output {
+	const char *path;            /**< without the FORMAT: before it */
+	const struct format *format; /**< NULL until outputs_decide() */
+	enum output_kind { OUTPUT_FILE, OUTPUT_DIRECTORY, OUTPUT_DESCRIPTOR } kind;
+	int descriptor; /**< OUTPUT_DESCRIPTOR: where to write */
+};
+
+/** The table of formats, built or not; ends with a NULL name. */
+extern const struct format formats[];
+
+/** The format called @p name, or NULL after a message about wrong usage that names @p where ("-f"). */
+const struct format *format_find(const char *name, const char *where);
+
+/** What `-o TEXT` says. False after a message. */
+bool output_parse(const char *text, struct output *output);
+
+/** Gives each output its format and kind once all arguments are known. False after a message about wrong usage. */
+bool outputs_decide(struct invocation *invocation);
+
+/** Where one capture goes: the process, and the moment that names files in directories. */
+struct origin {
+	pid_t pid;
+	char comm[32];  /**< the process's name as part of a file's name */
+	char stamp[32]; /**< UTC, microseconds */
+};
+
+/** Fills in @p origin now. */
+void origin_take(pid_t pid, struct origin *origin);
+
+/**
+ * The path of @p output for this capture; NULL after a message. Makes the directory when there is none, and says early
+ * what would certainly fail after the capture. The caller frees it.
+ */
+char *output_place(const struct output *output, const struct origin *origin);
+
+/** Writes @p capture to @p path (made by output_place()). False after a message. */
+bool output_write(const struct output *output, const char *path, struct gsd_capture *capture);
+
+/** Writes @p size bytes of @p text to PATH as the library writes captures: whole or not at all. False after a message.
+ */
+bool text_write(const char *path, const char *text, size_t size);
+
+#endif

@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Values of options from text. Each returns false when the text is not one. */
+#ifndef GSD_CLI_VALUES_H
+#define GSD_CLI_VALUES_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+/** A whole decimal number from @p low to @p high: digits only. */
+bool value_number(const char *text, uint64_t low, uint64_t high, uint64_t *number_ret);
+/** A positive duration as Go writes and reads it: "1h2m3.5s", "250ms", "1.5µs". */
+bool value_duration(const char *text, uint64_t *ns_ret);
+/** GOSTACKDUMP_SOURCES: "allgs=scan,layout=types+dwarf". */
+bool value_sources(const char *text, unsigned *allgs_ret, unsigned *layout_ret);
+
+#endif
