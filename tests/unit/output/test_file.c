@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -184,18 +185,36 @@ static void a_file_that_may_not_grow_leaves_the_old_one_and_nothing_beside_it(vo
 	assert_int_equal(file_count(), 1);
 }
 
+/*
+ * A memory device (null is 3, full is 7). Who may write to /dev gets one of his own: should these tests ever fail, the
+ * machine's would be a file from then on.
+ */
+static const char *device(const char *system_path, unsigned minor_number)
+{
+	if (access("/dev", W_OK) != 0)
+		return system_path;
+	const char *path = path_of("device");
+	if (mknod(path, S_IFCHR | 0600, makedev(1, minor_number)) != 0 || access(path, W_OK) != 0) {
+		print_message("skipped: cannot make a device in %s\n", directory);
+		skip();
+	}
+	return path;
+}
+
 static void a_full_device_is_named_with_its_cause(void **state)
 {
 	(void)state;
-	assert_fails(gsd_file_replace("/dev/full", write_new, NULL), ENOSPC, "/dev/full", true);
-	assert_true(S_ISCHR(mode_of("/dev/full")));
+	const char *path = device("/dev/full", 7);
+	assert_fails(gsd_file_replace(path, write_new, NULL), ENOSPC, path, true);
+	assert_true(S_ISCHR(mode_of(path)));
 }
 
 static void a_device_is_written_to_and_stays_one(void **state)
 {
 	(void)state;
-	assert_success(gsd_file_replace("/dev/null", write_new, NULL));
-	assert_true(S_ISCHR(mode_of("/dev/null")));
+	const char *path = device("/dev/null", 3);
+	assert_success(gsd_file_replace(path, write_new, NULL));
+	assert_true(S_ISCHR(mode_of(path)));
 }
 
 static void a_symbolic_link_is_replaced_and_not_followed(void **state)
