@@ -1,1 +1,640 @@
-#include "gostackdump.h"
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The flow of a capture: prepare while the target runs (find the runtime, look at the goroutines to size the buffers),
+ * stop it and copy (stop_window, the only code that runs while the target stands still), let it go, then think.
+ */
+#include "capture.h"
+
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <sys/resource.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/error.h"
+#include "go/labels.h"
+#include "go/symbolize.h"
+#include "target/process.h"
+#include "target/stop.h"
+
+#define DEFAULT_MAX_PAUSE_NS UINT64_C(1000000000)
+#define DEFAULT_MAX_FRAMES 4096
+#define MAX_MAX_FRAMES (1U << 24)
+#define MAX_OBJECTS 256
+#define MAX_STOPS 5 /* a buffer was too small: enlarge, again */
+#define STACK_SLACK ((size_t)1 << 20)
+
+uint64_t gsd_clock_ns(int clock)
+{
+	struct timespec now;
+	if (clock_gettime((clockid_t)clock, &now) != 0)
+		return 0;
+	return (uint64_t)now.tv_sec * UINT64_C(1000000000) + (uint64_t)now.tv_nsec;
+}
+
+uint64_t gsd_cpu_ns(void)
+{
+	struct rusage children;
+	uint64_t cpu = gsd_clock_ns(CLOCK_PROCESS_CPUTIME_ID);
+	if (getrusage(RUSAGE_CHILDREN, &children) == 0)
+		cpu += ((uint64_t)children.ru_utime.tv_sec + (uint64_t)children.ru_stime.tv_sec) * 1000000000U +
+		       ((uint64_t)children.ru_utime.tv_usec + (uint64_t)children.ru_stime.tv_usec) * 1000U;
+	return cpu;
+}
+
+/* ---- the stop ---- */
+
+struct window {
+	struct gsd_plan *plan;
+	struct gsd_memory *memory;
+	struct gsd_threads *threads;
+};
+
+/* The stop window: the target stands still between halt and release. Nothing is allocated, logged or parsed here. */
+static void stop_window(struct gsd_tracer *tracer, void *context)
+{
+	struct window *window = context;
+	if (gsd_tracer_halt(tracer))
+		gsd_plan_run(window->plan, window->memory, window->threads);
+	gsd_tracer_release(tracer);
+}
+
+/* ---- the program that the process runs ---- */
+
+/*
+ * The target's memory, with the program's own file behind it: read-only parts stay readable when the target ends while
+ * its stacks are being named.
+ */
+struct backed_memory {
+	struct gsd_memory memory;
+	struct gsd_memory *process;
+	struct gsd_memory *file;
+	uint64_t bias;
+};
+
+static void backed_memory_read(struct gsd_memory *memory, struct gsd_range *ranges, size_t count)
+{
+	struct backed_memory *backed = (struct backed_memory *)memory;
+	gsd_memory_read_ranges(backed->process, ranges, count);
+	for (size_t i = 0; i < count; i++) {
+		if (ranges[i].errnum == 0 || backed->file == NULL)
+			continue;
+		struct gsd_range range = ranges[i];
+		range.address -= backed->bias;
+		gsd_memory_read_ranges(backed->file, &range, 1);
+		if (range.errnum == 0)
+			ranges[i].errnum = 0;
+	}
+}
+
+/* A file that is mapped into the process: the program itself, or a library that holds Go code. */
+struct object {
+	struct backed_memory memory;
+	struct gsd_elf *elf;
+	int own_fd; /* to be closed, or -1 */
+	struct gsd_region *regions;
+	struct gsd_program program;
+};
+
+static void object_close(struct object *object)
+{
+	gsd_elf_destroy(object->elf);
+	free(object->regions);
+	if (object->own_fd >= 0)
+		close(object->own_fd);
+	memset(object, 0, sizeof *object);
+	object->own_fd = -1;
+}
+
+/* What is added to addresses as linked: from the mapping that holds the start of the first segment. */
+static bool find_bias(const struct gsd_elf *elf, const struct gsd_mapping *mappings, size_t count, const char *path,
+                      uint64_t *bias_ret)
+{
+	size_t segment_count;
+	const struct gsd_elf_segment *segments = gsd_elf_segments(elf, &segment_count);
+	*bias_ret = 0;
+	if (!gsd_elf_is_relocatable(elf))
+		return true;
+	uint64_t page = UINT64_C(4095);
+	for (size_t s = 0; s < segment_count; s++)
+		for (size_t i = 0; i < count; i++)
+			if (strcmp(mappings[i].path, path) == 0 &&
+			    mappings[i].offset == (segments[s].file_offset & ~page)) {
+				*bias_ret = mappings[i].start - (segments[s].address & ~page);
+				return true;
+			}
+	return false;
+}
+
+static struct gsd_error *collect_regions(struct object *object, const struct gsd_mapping *mappings, size_t count,
+                                         const char *path)
+{
+	object->regions = calloc(count + 1, sizeof *object->regions);
+	if (object->regions == NULL)
+		return gsd_error_no_memory();
+	size_t regions = 0;
+	for (size_t i = 0; i < count; i++)
+		if (mappings[i].readable && strcmp(mappings[i].path, path) == 0)
+			object->regions[regions++] = (struct gsd_region){.start = mappings[i].start,
+			                                                 .end = mappings[i].end,
+			                                                 .writable = mappings[i].writable,
+			                                                 .executable = mappings[i].executable};
+	object->program.regions = object->regions;
+	object->program.region_count = regions;
+	return NULL;
+}
+
+/* Opens the object at `path` whose bytes are behind `fd`. */
+static struct gsd_error *object_open(struct gsd_process *process, const char *path, int fd, int own_fd,
+                                     struct object *object)
+{
+	size_t count;
+	const struct gsd_mapping *mappings = gsd_process_mappings(process, &count);
+	memset(object, 0, sizeof *object);
+	object->own_fd = own_fd;
+	struct gsd_error *error = gsd_elf_open(fd, path, &object->elf);
+	if (error == NULL)
+		error = collect_regions(object, mappings, count, path);
+	uint64_t bias = 0;
+	if (error == NULL && !find_bias(object->elf, mappings, count, path, &bias))
+		error = gsd_error_because(gsd_error_create(GSD_ERROR_CORRUPT, 0, "find where %s is loaded", path),
+		                          "none of its segments is among the process's mappings");
+	if (error != NULL) {
+		object_close(object);
+		return error;
+	}
+	object->memory = (struct backed_memory){.memory = {.read = backed_memory_read},
+	                                        .process = gsd_process_memory(process),
+	                                        .file = gsd_elf_memory(object->elf),
+	                                        .bias = bias};
+	object->program.memory = &object->memory.memory;
+	object->program.elf = object->elf;
+	object->program.fd = fd;
+	object->program.name = path;
+	object->program.bias = bias;
+	return NULL;
+}
+
+static struct gsd_error *find_runtime_in(struct object *object, const struct gsd_capture_options *options,
+                                         struct gsd_runtime *runtime, bool *found_ret)
+{
+	return gsd_runtime_find(&object->program, options->allgs_sources, options->layout_sources, runtime, found_ret);
+}
+
+/* A Go library in a program that is not Go: the first mapped file with a Go runtime in it. */
+static struct gsd_error *find_runtime_in_libraries(struct gsd_process *process,
+                                                   const struct gsd_capture_options *options, struct object *object,
+                                                   struct gsd_runtime *runtime, bool *found_ret)
+{
+	size_t count;
+	size_t opened = 0;
+	const struct gsd_mapping *mappings = gsd_process_mappings(process, &count);
+	*found_ret = false;
+	for (size_t i = 0; i < count && !*found_ret && opened < MAX_OBJECTS; i++) {
+		const struct gsd_mapping *mapping = &mappings[i];
+		if (!mapping->executable || mapping->path[0] != '/' ||
+		    strcmp(mapping->path, gsd_process_exe_path(process)) == 0)
+			continue;
+		int fd;
+		opened++;
+		struct gsd_error *error = gsd_process_open_mapping(process, mapping, &fd);
+		if (error == NULL)
+			error = object_open(process, mapping->path, fd, fd, object);
+		if (error != NULL) {
+			gsd_error_destroy(error); /* not a file that could be a Go library */
+			continue;
+		}
+		error = find_runtime_in(object, options, runtime, found_ret);
+		if (error != NULL || !*found_ret)
+			object_close(object);
+		GSD_TRY(error);
+	}
+	return NULL;
+}
+
+static struct gsd_error *find_runtime(struct gsd_process *process, const struct gsd_capture_options *options,
+                                      struct object *object, struct gsd_runtime *runtime)
+{
+	bool found;
+	const char *path = gsd_process_exe_path(process);
+	GSD_TRY(object_open(process, path, gsd_process_exe(process), -1, object));
+	struct gsd_error *error = find_runtime_in(object, options, runtime, &found);
+	if (error == NULL && !found) {
+		object_close(object);
+		error = find_runtime_in_libraries(process, options, object, runtime, &found);
+	}
+	if (error == NULL && !found)
+		return gsd_error_because(gsd_error_create(GSD_ERROR_NOT_GO, 0, "read the goroutines of process %d (%s)",
+		                                          (int)gsd_process_pid(process), path),
+		                         "it is not a Go program: neither it nor a library in it has a Go function "
+		                         "table");
+	if (error != NULL)
+		object_close(object);
+	return error;
+}
+
+/* ---- copying ---- */
+
+struct copy {
+	struct gsd_plan plan;
+	struct gsd_threads threads;
+	struct gsd_range flag_range;
+	uint8_t flag[8];
+	struct gsd_stop_figures figures;
+};
+
+static void copy_free(struct copy *copy)
+{
+	gsd_plan_free(&copy->plan);
+	free(copy->threads.items);
+}
+
+/* The list as it is while the target runs: addresses of goroutines never change, and more may come. */
+static struct gsd_error *read_known(struct gsd_memory *memory, const struct gsd_plan *plan, uint64_t **known_ret,
+                                    size_t *count_ret)
+{
+	uint64_t length;
+	uint64_t array;
+	GSD_TRY(gsd_memory_read_u64(memory, plan->list_length_address, &length));
+	GSD_TRY(gsd_memory_read_u64(memory, plan->list_pointer_address, &array));
+	if (length > GSD_PLAN_MAX_ELEMENTS)
+		return gsd_error_because(gsd_error_create(GSD_ERROR_CORRUPT, 0, "read the list of goroutines"),
+		                         "it claims to have %" PRIu64 " entries", length);
+	uint64_t *known = calloc((size_t)length + 1, sizeof *known);
+	if (known == NULL)
+		return gsd_error_no_memory();
+	struct gsd_error *error = gsd_memory_read(memory, array, known, (size_t)length * sizeof *known);
+	if (error != NULL) {
+		free(known);
+		return error;
+	}
+	*known_ret = known;
+	*count_ret = (size_t)length;
+	return NULL;
+}
+
+/* Sizes the plan by a look at the running target. */
+static struct gsd_error *size_plan(struct gsd_memory *memory, size_t threads, struct gsd_plan *plan)
+{
+	uint64_t *known;
+	size_t count;
+	GSD_TRY(read_known(memory, plan, &known, &count));
+	struct gsd_plan_room room = {.elements = count + count / 8 + 1024, .links = count / 8 + 2 * threads + 64};
+	struct gsd_error *error = gsd_plan_reserve(plan, &room, known, count);
+	free(known);
+	GSD_TRY(error);
+	struct gsd_threads none = {0};
+	gsd_plan_run(plan, memory, &none);
+	if (plan->list_errnum != 0)
+		return gsd_error_create(GSD_ERROR_READ, plan->list_errnum, "read the list of goroutines");
+	return gsd_plan_enlarge(plan, plan->link_count + plan->link_count / 4 + 2 * threads + 64,
+	                        plan->stack_bytes_needed + plan->stack_bytes_needed / 4 + STACK_SLACK);
+}
+
+static struct gsd_error *make_threads(struct gsd_process *process, struct gsd_threads *threads)
+{
+	size_t capacity;
+	GSD_TRY(gsd_process_thread_capacity(process, &capacity));
+	free(threads->items);
+	*threads = (struct gsd_threads){.items = calloc(capacity, sizeof *threads->items), .capacity = capacity};
+	return threads->items == NULL ? gsd_error_no_memory() : NULL;
+}
+
+/* Makes larger what was too small in the last stop. */
+static struct gsd_error *enlarge(struct gsd_process *process, struct gsd_memory *memory, struct copy *copy)
+{
+	if (copy->threads.overflow)
+		GSD_TRY(make_threads(process, &copy->threads));
+	if (copy->plan.element_overflow)
+		return size_plan(memory, copy->threads.capacity, &copy->plan);
+	return gsd_plan_enlarge(&copy->plan, 2 * copy->plan.link_count + 64,
+	                        2 * copy->plan.stack_bytes_needed + STACK_SLACK);
+}
+
+/* Stops the target until everything fitted. */
+static struct gsd_error *copy_moment(struct gsd_process *process, const struct gsd_runtime *runtime,
+                                     const struct gsd_capture_options *options, struct gsd_stats *stats,
+                                     struct copy *copy)
+{
+	struct gsd_memory *memory = gsd_process_memory(process);
+	uint64_t max_pause_ns = options->max_pause_ns != 0 ? options->max_pause_ns : DEFAULT_MAX_PAUSE_NS;
+	gsd_goroutines_plan(runtime, &copy->plan);
+	copy->flag_range = (struct gsd_range){
+	        .address = runtime->finalizer.address, .length = runtime->finalizer.size, .buffer = copy->flag};
+	copy->plan.fixed = &copy->flag_range;
+	copy->plan.fixed_count = runtime->finalizer.address != 0 ? 1 : 0;
+	GSD_TRY(make_threads(process, &copy->threads));
+	GSD_TRY(size_plan(memory, copy->threads.capacity, &copy->plan));
+	struct window window = {.plan = &copy->plan, .memory = memory, .threads = &copy->threads};
+	for (;;) {
+		GSD_TRY(gsd_process_stop(process, max_pause_ns, &copy->threads, stop_window, &window, &copy->figures));
+		stats->stops++;
+		stats->pause_total_ns += copy->figures.pause_ns;
+		if (copy->figures.pause_ns > stats->pause_ns)
+			stats->pause_ns = copy->figures.pause_ns;
+		if (!copy->threads.overflow && !gsd_plan_overflowed(&copy->plan))
+			break;
+		if (stats->stops == MAX_STOPS)
+			return gsd_error_because(
+			        gsd_error_create(GSD_ERROR_INTERNAL, 0, "copy the goroutines of process %d",
+			                         (int)gsd_process_pid(process)),
+			        "they outgrew the room that was made for them %d times", MAX_STOPS);
+		GSD_TRY(enlarge(process, memory, copy));
+	}
+	if (copy->plan.list_errnum != 0)
+		return gsd_error_create(GSD_ERROR_READ, copy->plan.list_errnum, "read the list of goroutines");
+	return NULL;
+}
+
+/* ---- thinking ---- */
+
+/* The value of `profstackdepth=` in a list of GODEBUG settings; 0: not there. */
+static uint32_t stack_depth_setting(const char *settings)
+{
+	static const char key[] = "profstackdepth=";
+	uint32_t depth = 0;
+	for (const char *hit = settings == NULL ? NULL : strstr(settings, key); hit != NULL;
+	     hit = strstr(hit + 1, key))
+		depth = (uint32_t)strtoul(hit + sizeof key - 1, NULL, 10);
+	return depth;
+}
+
+/* Where Go's own goroutine profile cuts: 32 frames up to 1.22, then the setting (runtime/runtime1.go, runtime/mprof.go). */
+static struct gsd_error *go_frame_limit(struct gsd_process *process, const struct gsd_runtime *runtime,
+                                        uint32_t *limit_ret)
+{
+	if (runtime->go_minor < 23) {
+		*limit_ret = 32;
+		return NULL;
+	}
+	char *settings = NULL;
+	GSD_TRY(gsd_process_environment(process, "GODEBUG", &settings));
+	uint32_t limit = stack_depth_setting(settings);
+	free(settings);
+	if (limit == 0 && runtime->modinfo != NULL) {
+		const char *built_in = strstr(runtime->modinfo, "DefaultGODEBUG=");
+		limit = stack_depth_setting(built_in);
+	}
+	*limit_ret = limit == 0 ? 128 : limit < 1024 ? limit : 1024;
+	return NULL;
+}
+
+static struct gsd_error *read_labels(struct gsd_capture *capture, struct gsd_memory *memory)
+{
+	struct gsd_analysis *analysis = &capture->analysis;
+	size_t count = analysis->label_pointers.count;
+	struct gsd_label_set *sets = gsd_arena_allocate(&capture->arena, (count + 1) * sizeof *sets);
+	bool *readable = calloc(count + 1, sizeof *readable);
+	if (sets == NULL || readable == NULL) {
+		free(readable);
+		return gsd_error_no_memory();
+	}
+	struct gsd_error *error = gsd_labels_read(memory, capture->runtime.go_minor, analysis->label_pointers.items,
+	                                          count, &capture->arena, sets, readable);
+	for (size_t i = 0; i < analysis->goroutines.count && error == NULL; i++) {
+		struct gsd_goroutine *goroutine = &analysis->goroutines.items[i];
+		if (goroutine->labels == GSD_NO_LABELS || readable[goroutine->labels])
+			continue;
+		goroutine->ambiguous = true; /* the set was dropped and overwritten after the moment */
+		capture->stats.ambiguous++;
+	}
+	free(readable);
+	capture->snapshot.label_sets = sets;
+	capture->snapshot.label_set_count = count;
+	return error;
+}
+
+static const char *keep(struct gsd_arena *arena, const char *text)
+{
+	return gsd_arena_string(arena, text, strlen(text));
+}
+
+/* The GNU build id of the file behind a mapping; "" when it has none or cannot be opened. */
+static const char *build_id_of(struct gsd_process *process, const struct gsd_mapping *mapping, struct gsd_arena *arena)
+{
+	int fd;
+	struct gsd_elf *elf = NULL;
+	if (mapping->path[0] != '/')
+		return "";
+	struct gsd_error *error = gsd_process_open_mapping(process, mapping, &fd);
+	if (error != NULL) {
+		gsd_error_destroy(error);
+		return "";
+	}
+	error = gsd_elf_open(fd, mapping->path, &elf);
+	const char *build_id = error == NULL ? keep(arena, gsd_elf_build_id(elf)) : "";
+	gsd_error_destroy(error);
+	gsd_elf_destroy(elf);
+	close(fd);
+	return build_id;
+}
+
+/* What runtime/pprof lists (proto.go, parseProcSelfMaps): executable mappings that have a name. */
+static struct gsd_error *list_mappings(struct gsd_capture *capture, struct gsd_process *process)
+{
+	size_t count;
+	const struct gsd_mapping *mappings = gsd_process_mappings(process, &count);
+	struct gsd_snapshot *snapshot = &capture->snapshot;
+	snapshot->mappings = gsd_arena_allocate(&capture->arena, (count + 1) * sizeof *snapshot->mappings);
+	if (snapshot->mappings == NULL)
+		return gsd_error_no_memory();
+	for (size_t i = 0; i < count; i++) {
+		const struct gsd_mapping *mapping = &mappings[i];
+		if (!mapping->executable || (mapping->inode == 0 && mapping->path[0] == '\0'))
+			continue;
+		struct gsd_snapshot_mapping *kept = &snapshot->mappings[snapshot->mapping_count++];
+		*kept = (struct gsd_snapshot_mapping){.start = mapping->start,
+		                                      .limit = mapping->end,
+		                                      .offset = mapping->offset,
+		                                      .file = keep(&capture->arena, mapping->path),
+		                                      .build_id = build_id_of(process, mapping, &capture->arena)};
+		if (kept->file == NULL || kept->build_id == NULL)
+			return gsd_error_no_memory();
+	}
+	return NULL;
+}
+
+/* Names every stack now, while what names need of the target can still be read; later calls find the answers. */
+static struct gsd_error *symbolize_all(struct gsd_capture *capture)
+{
+	struct gsd_location_list list = {0};
+	struct gsd_error *error = NULL;
+	for (size_t i = 0; i < capture->snapshot.stack_count && error == NULL; i++)
+		error = gsd_symbolize_stack(capture->snapshot.symbolizer, &capture->snapshot.stacks[i],
+		                            capture->snapshot.go_frame_limit, &list);
+	gsd_location_list_free(&list);
+	return error;
+}
+
+static struct gsd_error *fill_stacks(struct gsd_capture *capture)
+{
+	struct gsd_analysis *analysis = &capture->analysis;
+	struct gsd_snapshot *snapshot = &capture->snapshot;
+	size_t count = analysis->stacks.count;
+	snapshot->stacks = gsd_arena_allocate(&capture->arena, (count + 1) * sizeof *snapshot->stacks);
+	if (snapshot->stacks == NULL)
+		return gsd_error_no_memory();
+	for (size_t i = 0; i < count; i++)
+		snapshot->stacks[i] = (struct gsd_stack){.words = analysis->words.items + analysis->stacks.items[i].first,
+		                                         .count = analysis->stacks.items[i].count};
+	snapshot->stack_count = count;
+	snapshot->goroutines = analysis->goroutines.items;
+	snapshot->goroutine_count = analysis->goroutines.count;
+	return NULL;
+}
+
+static struct gsd_error *fill_snapshot(struct gsd_capture *capture, struct gsd_process *process,
+                                       const struct copy *copy)
+{
+	struct gsd_snapshot *snapshot = &capture->snapshot;
+	snapshot->time_unix_ns = copy->figures.halted_unix_ns;
+	snapshot->time_monotonic_ns = copy->figures.halted_monotonic_ns;
+	snapshot->go_minor = capture->runtime.go_minor;
+	snapshot->go_version = capture->runtime.version;
+	snapshot->exe = capture->stats.exe;
+	snapshot->pid = capture->stats.pid;
+	GSD_TRY(fill_stacks(capture));
+	GSD_TRY(list_mappings(capture, process));
+	GSD_TRY(gsd_symbolizer_create(capture->runtime.code, &snapshot->symbolizer));
+	return symbolize_all(capture);
+}
+
+static const char *allgs_source_name(enum gsd_allgs_source source)
+{
+	switch (source) {
+	case GSD_ALLGS_SYMBOL: return "symbol";
+	case GSD_ALLGS_CODE: return "code";
+	case GSD_ALLGS_DWARF: return "dwarf";
+	case GSD_ALLGS_SCAN: return "scan";
+	}
+	return "unknown";
+}
+
+static void fill_stats(struct gsd_capture *capture, struct gsd_process *process, const struct copy *copy)
+{
+	struct gsd_stats *stats = &capture->stats;
+	const struct gsd_analysis *analysis = &capture->analysis;
+	stats->goroutines = analysis->goroutines.count;
+	stats->system_goroutines = analysis->system_goroutines;
+	stats->unreadable = analysis->unreadable;
+	stats->threads = copy->threads.count;
+	stats->read_at_stop = analysis->stacks_read;
+	stats->rounds = stats->stops;
+	stats->bytes_read = gsd_process_bytes_read(process);
+	stats->frames = analysis->frames;
+	stats->unwind_table = analysis->table_steps;
+	stats->unwind_fp = analysis->fp_steps;
+	stats->unwind_disagreements = analysis->disagreements;
+	stats->go_version = capture->runtime.version;
+	stats->mode = "atomic";
+	stats->layout_source = capture->runtime.layout_source == GSD_LAYOUT_TYPES ? "types" : "dwarf";
+	stats->allgs_source = allgs_source_name(capture->runtime.allgs.source);
+}
+
+static struct gsd_error *analyse(struct gsd_capture *capture, struct gsd_process *process,
+                                 const struct gsd_capture_options *options, const struct copy *copy)
+{
+	bool like_go = options->max_frames == GSD_MAX_FRAMES_GO;
+	if (like_go)
+		GSD_TRY(go_frame_limit(process, &capture->runtime, &capture->snapshot.go_frame_limit));
+	uint32_t flag;
+	memcpy(&flag, copy->flag, sizeof flag);
+	const struct gsd_moment moment = {
+	        .plan = &copy->plan,
+	        .threads = &copy->threads,
+	        .finalizer_known = copy->plan.fixed_count > 0 && copy->flag_range.errnum == 0,
+	        .finalizer_running = (flag & capture->runtime.finalizer.mask) != 0};
+	const struct gsd_analysis_options how = {
+	        .unwind = options->unwind,
+	        /* Elided wrappers do not count in Go's cut, and each is called by a frame that does. */
+	        .max_frames = like_go                    ? 2 * capture->snapshot.go_frame_limit + 2
+	                      : options->max_frames != 0 ? options->max_frames
+	                                                 : DEFAULT_MAX_FRAMES,
+	        .innermost_only = like_go,
+	        .system_goroutines = options->system_goroutines};
+	GSD_TRY(gsd_goroutines_analyse(&capture->runtime, &moment, &how, &capture->analysis));
+	GSD_TRY(read_labels(capture, gsd_process_memory(process)));
+	GSD_TRY(fill_snapshot(capture, process, copy));
+	fill_stats(capture, process, copy);
+	return NULL;
+}
+
+/* ---- all of it ---- */
+
+static struct gsd_error *check_options(const struct gsd_capture_options *options)
+{
+	if (options->size < sizeof *options)
+		return gsd_error_because(gsd_error_create(GSD_ERROR_INVALID, 0, "take the options of a capture"),
+		                         "their size field is not set");
+	if (options->max_frames != GSD_MAX_FRAMES_GO && options->max_frames > MAX_MAX_FRAMES)
+		return gsd_error_because(gsd_error_create(GSD_ERROR_INVALID, 0, "keep %u frames of each stack",
+		                                          options->max_frames),
+		                         "%u is the most", MAX_MAX_FRAMES);
+	if (options->unwind > GSD_UNWIND_TABLE)
+		return gsd_error_create(GSD_ERROR_INVALID, 0, "walk stacks in mode %d", (int)options->unwind);
+	return NULL;
+}
+
+static struct gsd_error *capture_from(struct gsd_capture *capture, struct gsd_process *process,
+                                      const struct gsd_capture_options *options)
+{
+	struct object object;
+	GSD_TRY(find_runtime(process, options, &object, &capture->runtime));
+	uint64_t prepared_ns = gsd_clock_ns(CLOCK_MONOTONIC);
+	capture->stats.prepare_ns = prepared_ns - capture->started_ns;
+	struct copy copy = {0};
+	struct gsd_error *error = copy_moment(process, &capture->runtime, options, &capture->stats, &copy);
+	capture->stats.capture_ns = gsd_clock_ns(CLOCK_MONOTONIC) - prepared_ns;
+	if (error == NULL)
+		error = analyse(capture, process, options, &copy);
+	copy_free(&copy);
+	gsd_block_cache_seal(capture->runtime.cache);
+	object_close(&object);
+	return error;
+}
+
+static struct gsd_error *capture_open(struct gsd_capture *capture, pid_t pid,
+                                      const struct gsd_capture_options *options)
+{
+	struct gsd_process *process;
+	GSD_TRY(gsd_process_open(pid, &process));
+	capture->stats.pid = (uint64_t)pid;
+	capture->stats.exe = keep(&capture->arena, gsd_process_exe_path(process));
+	struct gsd_error *error =
+	        capture->stats.exe == NULL ? gsd_error_no_memory() : capture_from(capture, process, options);
+	gsd_process_destroy(process);
+	return error;
+}
+
+struct gsd_error *gsd_capture_process(pid_t pid, const struct gsd_capture_options *options,
+                                      struct gsd_capture **capture_ret)
+{
+	static const struct gsd_capture_options defaults = {.size = sizeof defaults};
+	if (options == NULL)
+		options = &defaults;
+	GSD_TRY(check_options(options));
+	struct gsd_capture *capture = calloc(1, sizeof *capture);
+	if (capture == NULL)
+		return gsd_error_no_memory();
+	capture->started_ns = gsd_clock_ns(CLOCK_MONOTONIC);
+	capture->cpu_started_ns = gsd_cpu_ns();
+	struct gsd_error *error = capture_open(capture, pid, options);
+	if (error != NULL) {
+		gsd_capture_destroy(capture);
+		return error;
+	}
+	*capture_ret = capture;
+	return NULL;
+}
+
+void gsd_capture_destroy(struct gsd_capture *capture)
+{
+	if (capture == NULL)
+		return;
+	gsd_symbolizer_destroy(capture->snapshot.symbolizer);
+	gsd_analysis_free(&capture->analysis);
+	gsd_runtime_free(&capture->runtime);
+	gsd_arena_free(&capture->arena);
+	free(capture);
+}

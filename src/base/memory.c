@@ -120,8 +120,18 @@ void gsd_block_cache_destroy(struct gsd_block_cache *cache)
 	free(cache);
 }
 
+void gsd_block_cache_seal(struct gsd_block_cache *cache)
+{
+	cache->memory = NULL;
+}
+
 static struct gsd_error *load_range(struct gsd_block_cache *cache, uint64_t address, size_t length, size_t *index_ret)
 {
+	if (cache->memory == NULL)
+		return gsd_error_because(gsd_error_create(GSD_ERROR_READ, 0,
+		                                          "read %zu bytes of the target's tables at 0x%" PRIx64, length,
+		                                          address),
+		                         "the target has been let go");
 	if (length > cache->max_bytes - cache->bytes)
 		return gsd_error_because(
 		        gsd_error_create(GSD_ERROR_CORRUPT, 0, "read %zu bytes of the target's tables at 0x%" PRIx64,

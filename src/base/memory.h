@@ -52,6 +52,8 @@ struct gsd_block_cache;
 GSD_MUST_CHECK struct gsd_error *gsd_block_cache_create(struct gsd_memory *memory, size_t max_bytes,
                                                         struct gsd_block_cache **cache_ret);
 void gsd_block_cache_destroy(struct gsd_block_cache *cache);
+/** From now on only what is in the cache can be read: its memory goes away. */
+void gsd_block_cache_seal(struct gsd_block_cache *cache);
 /**
  * The @p length bytes at @p address. The pointer is valid until the cache is destroyed. Fails with GSD_ERROR_READ.
  */

@@ -4,7 +4,6 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 
 #include "base/error.h"
 
@@ -87,15 +86,42 @@ static struct gsd_error *make_runs(struct gsd_plan *plan, const uint64_t *known,
 	return NULL;
 }
 
+static struct gsd_error *too_many(size_t count, size_t stack_bytes)
+{
+	return gsd_error_because(gsd_error_create(GSD_ERROR_CORRUPT, 0,
+	                                          "make room for %zu goroutines with %zu bytes of stack", count,
+	                                          stack_bytes),
+	                         "no Go program has that many");
+}
+
+struct gsd_error *gsd_plan_enlarge(struct gsd_plan *plan, size_t links, size_t stack_bytes)
+{
+	if (links > GSD_PLAN_MAX_ELEMENTS || stack_bytes > GSD_PLAN_MAX_STACK_BYTES)
+		return too_many(links, stack_bytes);
+	if (stack_bytes > plan->stack_bytes_capacity) {
+		free(plan->stack_bytes);
+		plan->stack_bytes = allocate_touched(stack_bytes, 1);
+		plan->stack_bytes_capacity = stack_bytes;
+	}
+	if (links > plan->link_capacity) {
+		free(plan->links);
+		free(plan->link_ranges);
+		free(plan->link_bytes);
+		plan->links = allocate_touched(links, sizeof *plan->links);
+		plan->link_ranges = allocate_touched(links, sizeof *plan->link_ranges);
+		plan->link_bytes = allocate_touched(links, plan->link_size == 0 ? 1 : plan->link_size);
+		plan->link_capacity = links;
+	}
+	return plan->stack_bytes == NULL || plan->links == NULL || plan->link_ranges == NULL || plan->link_bytes == NULL
+	               ? gsd_error_no_memory()
+	               : NULL;
+}
+
 struct gsd_error *gsd_plan_reserve(struct gsd_plan *plan, const struct gsd_plan_room *room, const uint64_t *known,
                                    size_t known_count)
 {
-	if (room->elements > GSD_PLAN_MAX_ELEMENTS || room->links > GSD_PLAN_MAX_ELEMENTS ||
-	    room->stack_bytes > GSD_PLAN_MAX_STACK_BYTES || known_count > room->elements)
-		return gsd_error_because(
-		        gsd_error_create(GSD_ERROR_CORRUPT, 0, "make room for %zu goroutines with %zu bytes of stack",
-		                         room->elements, room->stack_bytes),
-		        "no Go program has that many");
+	if (room->elements > GSD_PLAN_MAX_ELEMENTS || known_count > room->elements)
+		return too_many(room->elements, room->stack_bytes);
 	uint64_t *elements = allocate_touched(room->elements, sizeof *elements);
 	if (elements != NULL && known_count > 0)
 		memcpy(elements, known, known_count * sizeof *known);
@@ -109,16 +135,10 @@ struct gsd_error *gsd_plan_reserve(struct gsd_plan *plan, const struct gsd_plan_
 	plan->new_ranges = allocate_touched(unknown, sizeof *plan->new_ranges);
 	plan->stacks = allocate_touched(room->elements, sizeof *plan->stacks);
 	plan->stack_ranges = allocate_touched(room->elements, sizeof *plan->stack_ranges);
-	plan->stack_bytes = allocate_touched(room->stack_bytes, 1);
-	plan->stack_bytes_capacity = room->stack_bytes;
-	plan->links = allocate_touched(room->links, sizeof *plan->links);
-	plan->link_ranges = allocate_touched(room->links, sizeof *plan->link_ranges);
-	plan->link_bytes = allocate_touched(room->links, plan->link_size == 0 ? 1 : plan->link_size);
-	plan->link_capacity = room->links;
 	if (plan->elements == NULL || plan->headers == NULL || plan->new_headers == NULL || plan->new_ranges == NULL ||
-	    plan->stacks == NULL || plan->stack_ranges == NULL || plan->stack_bytes == NULL || plan->links == NULL ||
-	    plan->link_ranges == NULL || plan->link_bytes == NULL)
+	    plan->stacks == NULL || plan->stack_ranges == NULL)
 		return gsd_error_no_memory();
+	GSD_TRY(gsd_plan_enlarge(plan, room->links + 1, room->stack_bytes + 1));
 	return make_runs(plan, plan->elements, known_count);
 }
 

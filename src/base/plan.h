@@ -127,6 +127,8 @@ struct gsd_plan_room {
  */
 GSD_MUST_CHECK struct gsd_error *gsd_plan_reserve(struct gsd_plan *plan, const struct gsd_plan_room *room,
                                                   const uint64_t *known, size_t known_count);
+/** Enlarges the room for links and for stack bytes alone; what they held is lost. */
+GSD_MUST_CHECK struct gsd_error *gsd_plan_enlarge(struct gsd_plan *plan, size_t links, size_t stack_bytes);
 /** Frees the arrays of @p plan, apart from `fixed`. */
 void gsd_plan_free(struct gsd_plan *plan);
 

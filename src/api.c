@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The rest of the public header: figures and outputs of a capture. */
+#include <sys/resource.h>
+#include <time.h>
+
+#include "base/error.h"
+#include "capture.h"
+#include "output/output.h"
+
+const char *gsd_version(void)
+{
+	return GSD_VERSION;
+}
+
+const struct gsd_stats *gsd_capture_stats(struct gsd_capture *capture)
+{
+	struct rusage usage;
+	capture->stats.total_ns = gsd_clock_ns(CLOCK_MONOTONIC) - capture->started_ns;
+	capture->stats.cpu_ns = gsd_cpu_ns() - capture->cpu_started_ns;
+	if (getrusage(RUSAGE_SELF, &usage) == 0)
+		capture->stats.rss_peak_bytes = (uint64_t)usage.ru_maxrss * 1024;
+	return &capture->stats;
+}
+
+struct writing {
+	const struct gsd_capture *capture;
+	enum gsd_format format;
+	struct gsd_write_options options;
+};
+
+static struct gsd_error *write_format(struct gsd_sink *sink, void *context)
+{
+	const struct writing *writing = context;
+	const struct gsd_snapshot *snapshot = &writing->capture->snapshot;
+	switch (writing->format) {
+	case GSD_FORMAT_PPROF: return gsd_write_pprof(snapshot, sink);
+	case GSD_FORMAT_REPORT:
+		return gsd_write_report(snapshot, sink, writing->options.width, writing->options.colour);
+	}
+	return gsd_error_create(GSD_ERROR_INVALID, 0, "write format number %d", (int)writing->format);
+}
+
+static struct gsd_error *make_writing(struct gsd_capture *capture, enum gsd_format format,
+                                      const struct gsd_write_options *options, struct writing *writing_ret)
+{
+	*writing_ret = (struct writing){.capture = capture, .format = format};
+	if (options == NULL)
+		return NULL;
+	if (options->size < sizeof *options)
+		return gsd_error_because(gsd_error_create(GSD_ERROR_INVALID, 0, "take the options of an output"),
+		                         "their size field is not set");
+	writing_ret->options = *options;
+	return NULL;
+}
+
+struct gsd_error *gsd_capture_write(struct gsd_capture *capture, enum gsd_format format, int fd,
+                                    const struct gsd_write_options *options)
+{
+	struct writing writing;
+	struct gsd_fd_sink sink;
+	GSD_TRY(make_writing(capture, format, options, &writing));
+	gsd_fd_sink_init(&sink, fd, "the output");
+	return write_format(&sink.sink, &writing);
+}
+
+struct gsd_error *gsd_capture_write_file(struct gsd_capture *capture, enum gsd_format format, const char *path,
+                                         const struct gsd_write_options *options)
+{
+	struct writing writing;
+	GSD_TRY(make_writing(capture, format, options, &writing));
+	return gsd_file_replace(path, write_format, &writing);
+}

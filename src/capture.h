@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The library's top: a capture and what its parts share. Seen by capture.c and api.c only. */
+#ifndef GSD_CAPTURE_H
+#define GSD_CAPTURE_H
+
+#include "base/array.h"
+#include "go/goroutine.h"
+#include "go/snapshot.h"
+
+struct gsd_capture {
+	struct gsd_stats stats;
+	uint64_t started_ns;     /**< CLOCK_MONOTONIC at the call */
+	uint64_t cpu_started_ns; /**< processor time of this process and its children then */
+	struct gsd_arena arena;  /**< strings of stats, labels and mappings */
+	struct gsd_runtime runtime;
+	struct gsd_analysis analysis;
+	struct gsd_snapshot snapshot; /**< over analysis, arena and runtime */
+};
+
+uint64_t gsd_clock_ns(int clock);
+/** Processor time of this process and of its ended children. */
+uint64_t gsd_cpu_ns(void);
+
+#endif
