@@ -2,7 +2,6 @@
 /* The report for people: a summary, then groups of goroutines with the same stack in the same state, biggest first. */
 #include "output/report.h"
 
-#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -47,7 +46,8 @@ static void quote_string(struct gsd_text *text, const char *string)
 static void add_count(struct gsd_text *text, uint64_t count, const char *one, const char *many)
 {
 	gsd_text_add_number(text, count);
-	gsd_text_add(text, " %s", count == 1 ? one : many);
+	gsd_text_add(text, " ");
+	gsd_text_add(text, count == 1 ? one : many);
 }
 
 /* Adds the item to the list that the text ends with, on a new line when it does not fit. */
@@ -77,7 +77,7 @@ static void add_time(struct gsd_text *text, uint64_t unix_ns)
 	char formatted[64];
 	if (gmtime_r(&seconds, &utc) != NULL &&
 	    strftime(formatted, sizeof formatted, "%Y-%m-%d %H:%M:%S UTC", &utc) > 0)
-		gsd_text_add(text, "%s", formatted);
+		gsd_text_add(text, formatted);
 }
 
 static int compare_states(const void *left_state, const void *right_state)
@@ -120,7 +120,8 @@ static struct gsd_error *add_summary(struct report *report)
 	add_style(report, STYLE_BOLD);
 	add_list_item(report, true, 0);
 	add_style(report, STYLE_PLAIN);
-	gsd_text_add(&report->item, "pid %" PRIu64, snapshot->pid);
+	gsd_text_add(&report->item, "pid ");
+	gsd_text_add_decimal(&report->item, (int64_t)snapshot->pid);
 	add_list_item(report, false, 0);
 	quote_string(&report->item, snapshot->go_version);
 	add_list_item(report, false, 0);
@@ -151,12 +152,13 @@ static struct gsd_error *add_summary(struct report *report)
 static void make_halves(struct report *report, const struct gsd_line *line, const char *before)
 {
 	gsd_text_clear(&report->function);
-	gsd_text_add(&report->function, "%s", before);
+	gsd_text_add(&report->function, before);
 	quote_string(&report->function, line->function);
 	gsd_text_clear(&report->file);
 	if (line->file[0] != '\0') {
 		quote_string(&report->file, line->file);
-		gsd_text_add(&report->file, ":%" PRId64, line->line);
+		gsd_text_add(&report->file, ":");
+		gsd_text_add_decimal(&report->file, line->line);
 	}
 }
 
@@ -261,8 +263,11 @@ static void add_heading(struct report *report, const struct gsd_group *group)
 	add_style(report, STYLE_BOLD);
 	add_count(text, group->count, "goroutine", "goroutines");
 	add_style(report, STYLE_PLAIN);
-	if (group->count == 1)
-		gsd_text_add(text, " (%" PRIu64 ")", group->goid);
+	if (group->count == 1) {
+		gsd_text_add(text, " (");
+		gsd_text_add_decimal(text, (int64_t)group->goid);
+		gsd_text_add(text, ")");
+	}
 	gsd_text_add(text, ": ");
 	quote_string(text, report->groups.states.items[group->state].name);
 	uint64_t minutes = group->longest_wait_ns / NS_PER_MINUTE;

@@ -2,7 +2,6 @@
 #include "output/text.h"
 
 #include <inttypes.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -45,22 +44,19 @@ static void append(struct gsd_text *text, const char *bytes, size_t length, unsi
 	text->columns += columns;
 }
 
-void gsd_text_add(struct gsd_text *text, const char *format, ...)
+void gsd_text_add(struct gsd_text *text, const char *words)
 {
-	char *made;
-	va_list arguments;
-	va_start(arguments, format);
-	int length = vasprintf(&made, format, arguments);
-	va_end(arguments);
-	if (length < 0) {
-		text->failed = true;
-		return;
-	}
-	append(text, made, (size_t)length, (unsigned)length);
-	const char *newline = strrchr(made, '\n');
+	const char *newline = strrchr(words, '\n');
+	append(text, words, strlen(words), (unsigned)strlen(words));
 	if (newline != NULL)
 		text->columns = (unsigned)strlen(newline + 1);
-	free(made);
+}
+
+void gsd_text_add_decimal(struct gsd_text *text, int64_t number)
+{
+	char digits[24];
+	int count = snprintf(digits, sizeof digits, "%" PRId64, number);
+	append(text, digits, (size_t)count, (unsigned)count);
 }
 
 void gsd_text_add_number(struct gsd_text *text, uint64_t number)
@@ -98,21 +94,38 @@ static bool is_control(uint32_t character)
 	return character < 0x20 || (character >= 0x7f && character < 0xa0);
 }
 
+/* Adds one character, or one byte that is none, quoted if need be; returns how many bytes that were. */
+static size_t quote_character(struct gsd_text *text, const char *bytes, size_t length)
+{
+	char escape[16];
+	int count = 0;
+	uint32_t character;
+	size_t size = gsd_utf8_decode(bytes, length, &character);
+	if (size == 0)
+		count = snprintf(escape, sizeof escape, "\\x%02x", (unsigned char)*bytes);
+	else if (is_control(character))
+		count = snprintf(escape, sizeof escape, "\\x%02" PRIx32, character);
+	else if (is_deceptive(character))
+		count = snprintf(escape, sizeof escape, "\\u{%04" PRIx32 "}", character);
+	if (count > 0)
+		append(text, escape, (size_t)count, (unsigned)count);
+	else
+		append(text, bytes, size, gsd_utf8_columns(character));
+	return size == 0 ? 1 : size;
+}
+
 void gsd_text_quote(struct gsd_text *text, const void *bytes, size_t length)
 {
 	const char *next = bytes;
 	while (length > 0 && !text->failed) {
-		uint32_t character;
-		size_t size = gsd_utf8_decode(next, length, &character);
-		if (size == 0 || is_control(character)) {
-			/* The second byte of a C1 control character is the character. */
-			gsd_text_add(text, "\\x%02x", size == 0 ? (unsigned char)*next : character);
-			size = size == 0 ? 1 : size;
-		} else if (is_deceptive(character)) {
-			gsd_text_add(text, "\\u{%04x}", character);
-		} else {
-			append(text, next, size, gsd_utf8_columns(character));
-		}
+		/* Nearly all names are printable ASCII throughout. */
+		size_t size = 0;
+		while (size < length && next[size] >= 0x20 && next[size] < 0x7f)
+			size++;
+		if (size > 0)
+			append(text, next, size, (unsigned)size);
+		else
+			size = quote_character(text, next, length);
 		next += size;
 		length -= size;
 	}

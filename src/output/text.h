@@ -18,9 +18,11 @@ struct gsd_text {
 void gsd_text_clear(struct gsd_text *text);
 void gsd_text_free(struct gsd_text *text);
 
-/** Adds our own words: one column a byte but for newlines. For anything from the target use gsd_text_quote(). */
-void gsd_text_add(struct gsd_text *text, const char *format, ...) GSD_PRINTF(2, 3);
-/** Adds @p number with a comma between thousands. */
+/** Adds our own words, ASCII: one column a byte but for newlines. What the target says goes to gsd_text_quote(). */
+void gsd_text_add(struct gsd_text *text, const char *words);
+/** Adds @p number as it is: an id, a line. */
+void gsd_text_add_decimal(struct gsd_text *text, int64_t number);
+/** Adds @p number with a comma between thousands: a count. */
 void gsd_text_add_number(struct gsd_text *text, uint64_t number);
 /** Adds what takes no column: a terminal sequence. */
 void gsd_text_add_style(struct gsd_text *text, const char *sequence);
