@@ -1,0 +1,3 @@
+module sample-server
+
+go 1.21
