@@ -72,6 +72,26 @@ static struct gsd_error *confirm(struct gsd_runtime *runtime, const struct gsd_m
 	return error;
 }
 
+/* Reads the module again in the layout of Go 1.minor, and replaces it when its own description confirms that. */
+static struct gsd_error *try_layout(const struct gsd_program *program, struct gsd_runtime *runtime, unsigned minor,
+                                    struct gsd_module *module, bool *confirmed_ret)
+{
+	struct gsd_module other;
+	struct gsd_error *error = gsd_module_read(program->memory, module->address, minor, &other);
+	if (error != NULL) {
+		gsd_error_destroy(error);
+		return NULL;
+	}
+	error = confirm(runtime, &other, minor, confirmed_ret);
+	if (error != NULL || !*confirmed_ret) {
+		gsd_module_free(&other);
+		return error;
+	}
+	gsd_module_free(module);
+	*module = other;
+	return NULL;
+}
+
 /*
  * The layout of moduledata: that of the Go version where its own description confirms it, else the one layout that is
  * confirmed. Without a description (DWARF-only tests, or the types taken away) the version's layout is believed.
@@ -79,25 +99,14 @@ static struct gsd_error *confirm(struct gsd_runtime *runtime, const struct gsd_m
 static struct gsd_error *settle_module_layout(const struct gsd_program *program, struct gsd_runtime *runtime,
                                               struct gsd_module *module)
 {
-	bool confirmed;
-	GSD_TRY(confirm(runtime, module, runtime->go_minor != 0 ? runtime->go_minor : module->layout_minor, &confirmed));
-	for (unsigned minor = GSD_GO_MINOR_NEWEST; !confirmed && minor >= GSD_GO_MINOR_OLDEST; minor--) {
-		struct gsd_module other;
-		struct gsd_error *error = gsd_module_read(program->memory, module->address, minor, &other);
-		if (error != NULL) {
-			gsd_error_destroy(error);
-			continue;
-		}
-		error = confirm(runtime, &other, minor, &confirmed);
-		if (error != NULL || !confirmed) {
-			gsd_module_free(&other);
-			GSD_TRY(error);
-			continue;
-		}
-		gsd_module_free(module);
-		*module = other;
-	}
-	if (!confirmed && (runtime->go_minor == 0 || runtime->go_minor > GSD_GO_MINOR_NEWEST))
+	bool confirmed = false;
+	if (module->layout_minor == runtime->go_minor)
+		GSD_TRY(confirm(runtime, module, runtime->go_minor, &confirmed));
+	else
+		GSD_TRY(try_layout(program, runtime, runtime->go_minor, module, &confirmed));
+	for (unsigned minor = GSD_GO_MINOR_NEWEST; !confirmed && minor >= GSD_GO_MINOR_OLDEST; minor--)
+		GSD_TRY(try_layout(program, runtime, minor, module, &confirmed));
+	if (!confirmed && runtime->go_minor > GSD_GO_MINOR_NEWEST)
 		return gsd_error_because(
 		        gsd_error_create(GSD_ERROR_MISSING, 0, "find the layout of runtime.moduledata"),
 		        "no layout of Go 1.%d to 1.%d agrees with the program's own description of it",
