@@ -280,7 +280,7 @@ static struct gsd_error *size_plan(struct gsd_memory *memory, size_t threads, st
 	uint64_t *known;
 	size_t count;
 	GSD_TRY(read_known(memory, plan, &known, &count));
-	struct gsd_plan_room room = {.elements = count + count / 8 + 1024, .links = count / 8 + 2 * threads + 64};
+	struct gsd_plan_room room = {.elements = count + count / 16 + 1024, .links = count / 8 + 2 * threads + 64};
 	struct gsd_error *error = gsd_plan_reserve(plan, &room, known, count);
 	free(known);
 	GSD_TRY(error);
@@ -289,7 +289,7 @@ static struct gsd_error *size_plan(struct gsd_memory *memory, size_t threads, st
 	if (plan->list_errnum != 0)
 		return gsd_error_create(GSD_ERROR_READ, plan->list_errnum, "read the list of goroutines");
 	return gsd_plan_enlarge(plan, plan->link_count + plan->link_count / 4 + 2 * threads + 64,
-	                        plan->stack_bytes_needed + plan->stack_bytes_needed / 4 + STACK_SLACK);
+	                        plan->stack_bytes_needed + plan->stack_bytes_needed / 16 + STACK_SLACK);
 }
 
 static struct gsd_error *make_threads(struct gsd_process *process, struct gsd_threads *threads)
