@@ -61,7 +61,7 @@ static const char *const reasons_25[] = {
         "GC weak to strong wait", "synctest.Run", "synctest.Wait", "chan receive (durable)", "chan send (durable)",
         "select (durable)", "sync.WaitGroup.Wait (durable)", "cleanup wait",
 };
-static const char *const reasons_27[] = {
+static const char *const reasons_26[] = {
         "", "GC assist marking", "IO wait", "dumping heap", "garbage collection", "garbage collection scan",
         "panicwait", "GC assist wait", "GC sweep wait", "GC scavenge wait", "finalizer wait", "force gc (idle)",
         "GOMAXPROCS updater (idle)", "semacquire", "sleep", "chan receive (nil chan)", "chan send (nil chan)",
@@ -79,7 +79,7 @@ static const struct {
 	const char *const *names;
 	size_t count;
 } reason_lists[] = {
-        {27, reasons_27, GSD_ARRAY_SIZE(reasons_27)},
+        {26, reasons_26, GSD_ARRAY_SIZE(reasons_26)},
         {25, reasons_25, GSD_ARRAY_SIZE(reasons_25)},
         {24, reasons_24, GSD_ARRAY_SIZE(reasons_24)},
         {23, reasons_23, GSD_ARRAY_SIZE(reasons_23)},
