@@ -184,7 +184,8 @@ static void find_build_version(const struct gsd_program *program, const struct g
 	struct gsd_function function;
 	if (!gsd_pclntab_find_name(&module->table, "runtime.schedinit", &function))
 		return;
-	uint64_t start = gsd_module_text_address(module, function.entry);
+	/* The layout is not settled yet, so the map of split text is not to be trusted. */
+	uint64_t start = module->data.text + function.entry;
 	size_t length = function.end - function.entry < sizeof bytes ? function.end - function.entry : sizeof bytes;
 	struct gsd_range range = {.address = start, .length = length, .buffer = bytes};
 	gsd_memory_read_ranges(program->memory, &range, 1);
