@@ -76,7 +76,8 @@ static void decode(const struct gsd_layout *layout, const uint8_t *g, struct hea
 	goroutine->scan = (status & GSD_STATUS_SCAN_BIT) != 0;
 	goroutine->goid = word(g, layout->goid);
 	goroutine->parent_goid = word(g, layout->parent_goid);
-	goroutine->creator_pc = word(g, layout->gopc);
+	/* The first goroutine was made by the start-up code, which nobody wants to read about (runtime/traceback.go, printcreatedby). */
+	goroutine->creator_pc = goroutine->goid == 1 ? 0 : word(g, layout->gopc);
 	goroutine->start_pc = word(g, layout->startpc);
 	goroutine->wait_since = word(g, layout->waitsince);
 	goroutine->wait_reason = (uint8_t)word(g, layout->waitreason);

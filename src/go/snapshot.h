@@ -59,7 +59,7 @@ struct gsd_goroutine {
 	uint64_t goid;
 	uint64_t address;      /**< of its g in the target */
 	uint64_t parent_goid;  /**< 0: unknown */
-	uint64_t creator_pc;   /**< return address of the `go` statement; 0: none */
+	uint64_t creator_pc;   /**< return address of the `go` statement; 0: none (the first goroutine) */
 	uint64_t start_pc;     /**< entry of the goroutine's function; 0: made for a C thread */
 	uint64_t wait_since;   /**< CLOCK_MONOTONIC ns, set by the garbage collector; 0: unknown */
 	uint32_t status;       /**< raw, without the scan bit */
