@@ -111,6 +111,11 @@ void message_hint(const char *format, ...)
 void message_error(const struct gsd_error *error)
 {
 	message("%s", gsd_error_message(error));
+	message_hints(error);
+}
+
+void message_hints(const struct gsd_error *error)
+{
 	const char *hint = gsd_error_hint(error);
 	while (hint != NULL && *hint != '\0') {
 		size_t length = strcspn(hint, "\n");

@@ -13,6 +13,8 @@ void message(const char *format, ...) PRINTF_LIKE(1, 2);
 void message_hint(const char *format, ...) PRINTF_LIKE(1, 2);
 /** An error of the library with its hints. */
 void message_error(const struct gsd_error *error);
+/** Its hints alone. */
+void message_hints(const struct gsd_error *error);
 /** "cannot ATTEMPT: strerror(errnum)". */
 void message_errno(int errnum, const char *attempt, ...) PRINTF_LIKE(2, 3);
 /** A message about wrong usage. Returns false, for the parser. */

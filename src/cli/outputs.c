@@ -150,8 +150,10 @@ static bool check_several(const struct invocation *invocation, const struct outp
 
 static bool is_same_place(const struct output *a, const struct output *b)
 {
-	if (a->kind != b->kind || a->kind == OUTPUT_DIRECTORY)
+	if (a->kind != b->kind)
 		return false;
+	if (a->kind == OUTPUT_DIRECTORY) /* files of different formats have different names there */
+		return a->format == b->format && strcmp(a->path, b->path) == 0;
 	return a->kind == OUTPUT_DESCRIPTOR ? a->descriptor == b->descriptor : strcmp(a->path, b->path) == 0;
 }
 
@@ -306,9 +308,15 @@ static bool is_device(const char *path)
 /* A file is written beside its place: that needs its directory. */
 static bool check_directory_of(const char *path)
 {
-	char *copy = strdup(path);
+	char *copy = strdup(path), *inside = NULL;
 	const char *directory = copy != NULL ? dirname(copy) : ".";
-	int errnum = faccessat(AT_FDCWD, directory, W_OK | X_OK, AT_EACCESS) != 0 ? errno : 0;
+	int errnum = 0;
+	/* With "/." a file in its place is ENOTDIR, not some right that is missing. */
+	if (asprintf(&inside, "%s/.", directory) < 0)
+		inside = NULL;
+	else if (faccessat(AT_FDCWD, inside, W_OK | X_OK, AT_EACCESS) != 0)
+		errnum = errno;
+	free(inside);
 	if (errnum != 0) {
 		message_errno(errnum, "write %s", path);
 		if (errnum == ENOENT)
@@ -369,20 +377,22 @@ static struct gsd_write_options write_options(int descriptor)
 }
 
 /* A reader that has seen enough, as `| head`, is no news to anyone. */
-static bool say_unless_reader_left(struct gsd_error *error)
-{
-	if (error == NULL)
-		return true;
-	if (gsd_error_errno(error) != EPIPE)
-		message_error(error);
-	gsd_error_destroy(error);
-	return false;
-}
-
 static bool write_descriptor(const struct output *output, int descriptor, struct gsd_capture *capture)
 {
 	struct gsd_write_options options = write_options(descriptor);
-	return say_unless_reader_left(gsd_capture_write(capture, output->format->id, descriptor, &options));
+	struct gsd_error *error = gsd_capture_write(capture, output->format->id, descriptor, &options);
+	if (error == NULL)
+		return true;
+	int errnum = gsd_error_errno(error);
+	if (errnum == 0) {
+		message_error(error);
+	} else if (errnum != EPIPE) {
+		/* The library knows a descriptor, the person a name. */
+		message_errno(errnum, "write to %s", strcmp(output->path, "-") == 0 ? "standard output" : output->path);
+		message_hints(error);
+	}
+	gsd_error_destroy(error);
+	return false;
 }
 
 static bool write_device(const struct output *output, const char *path, struct gsd_capture *capture)
@@ -404,7 +414,12 @@ bool output_write(const struct output *output, const char *path, struct gsd_capt
 	if (is_device(path))
 		return write_device(output, path, capture);
 	struct gsd_write_options options = {.size = sizeof options};
-	return say_unless_reader_left(gsd_capture_write_file(capture, output->format->id, path, &options));
+	struct gsd_error *error = gsd_capture_write_file(capture, output->format->id, path, &options);
+	if (error == NULL)
+		return true;
+	message_error(error);
+	gsd_error_destroy(error);
+	return false;
 }
 
 static bool write_all(int descriptor, const char *text, size_t size)

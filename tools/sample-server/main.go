@@ -6,6 +6,7 @@ package main
 
 import (
 	"context"
+	"flag"
 	"fmt"
 	"io"
 	"log"
@@ -141,6 +142,8 @@ func allowAnyTracer() {
 }
 
 func main() {
+	scales := flag.Int("scales", 3, "goroutines in a system call, each with a thread")
+	flag.Parse()
 	allowAnyTracer()
 	s := newShop()
 	s.stock.Lock()
@@ -155,7 +158,7 @@ func main() {
 	spawn(10, s.waitForRefill)
 	spawn(8, s.waitForParcels)
 	spawn(6, s.readBarcodes)
-	spawn(3, readScale)
+	spawn(*scales, readScale)
 	spawn(2, func(int) { s.walkAisle(30) })
 	started.Wait()
 	fmt.Printf("ready: pid %d, %d goroutines, %s\n", os.Getpid(), runtime.NumGoroutine(), runtime.Version())

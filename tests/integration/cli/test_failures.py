@@ -1,0 +1,213 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""What cannot be looked at or written: the status, the message, and what is left behind."""
+
+import os
+import resource
+import shutil
+import signal
+import struct
+import subprocess
+import threading
+
+from support import GOSTACKDUMP, ServerTestCase, Target, TestCase, build_directory, main, run, sample_server, server
+
+NOBODY = 65534
+
+
+def alive(pid):
+    with open("/proc/%d/stat" % pid) as stat:
+        return stat.read().rsplit(")", 1)[1].split()[0] not in "ZXTt"
+
+
+def tiny_i386_program():
+    """An ELF32 program that waits in pause(2): no compiler for it is needed."""
+    code = bytes.fromhex("b81d000000cd80ebf7")  # mov eax, 29; int 0x80; jmp back
+    base, headers = 0x08048000, 52 + 32
+    header = b"\x7fELF\x01\x01\x01" + bytes(9)
+    header += struct.pack("<HHIIIIIHHHHHH", 2, 3, 1, base + headers, 52, 0, 0, 52, 32, 1, 0, 0, 0)
+    header += struct.pack("<IIIIIIII", 1, 0, base, base, headers + len(code), headers + len(code), 5, 4096)
+    path = build_directory() / "tiny-i386"
+    path.write_bytes(header + code)
+    path.chmod(0o755)
+    return path
+
+
+class Targets(TestCase):
+    def assert_nothing(self, pid, *parts, **how):
+        """A dump of PID fails, says PARTS, and leaves an old file as it was and no new one."""
+        old = self.directory / "old.pb.gz"
+        old.write_bytes(b"old")
+        result = run("-p", pid, "-o", old, "-o", self.directory / "new.report", "--stats", self.directory / "s", **how)
+        self.assert_status(2, result)
+        self.assert_message(result, "cannot ", *parts)
+        self.assertEqual(b"old", old.read_bytes())
+        self.assertEqual(["old.pb.gz"], os.listdir(self.directory))
+        return result
+
+    def test_no_such_process(self):
+        self.assert_nothing(2**22 - 1, str(2**22 - 1))
+
+    def test_a_process_that_ended_and_was_not_collected(self):
+        target = Target(["true"])
+        os.waitid(os.P_PID, target.pid, os.WEXITED | os.WNOWAIT)
+        self.addCleanup(target.end)
+        self.assert_nothing(target.pid, str(target.pid))
+
+    def test_not_a_go_program(self):
+        target = Target(["cat"])
+        self.addCleanup(target.end)
+        self.assert_nothing(target.pid, str(target.pid), "not a Go program")
+        self.assertTrue(alive(target.pid))
+
+    def test_a_kernel_thread(self):
+        """Process 2 is one where the kernel's are seen; in a container it may be missing or anything else."""
+        try:
+            kernel_thread = os.readlink("/proc/2/exe") == ""
+        except OSError:
+            kernel_thread = os.path.exists("/proc/2")
+        pid = 2 if kernel_thread and os.getuid() == 0 else 2**22 - 1
+        self.assert_nothing(pid, str(pid))
+
+    def test_another_architecture(self):
+        target = Target([tiny_i386_program()])
+        self.addCleanup(target.end, kill=True)
+        result = self.assert_nothing(target.pid, str(target.pid))
+        self.assertRegex(result.err, "32-bit|i386")
+
+    def test_no_permission(self):
+        """As root: a process of root, looked at by nobody. As anybody else: process 1."""
+        pid, how, program = 1, {}, GOSTACKDUMP
+        if os.getuid() == 0:
+            target = server()
+            self.addCleanup(target.end)
+            pid, how = target.pid, {"user": NOBODY, "group": NOBODY, "extra_groups": []}
+            program = shutil.copy(GOSTACKDUMP, build_directory() / "gostackdump")
+            os.chmod(self.directory, 0o777)
+        result = subprocess.run([program, "-p", str(pid), "-o", self.directory / "new.pb.gz"], capture_output=True, text=True,
+                                timeout=60, **how)
+        self.assertEqual(2, result.returncode, result.stderr)
+        self.assertRegex(result.stderr, r"^gostackdump: cannot .*%d.*\n  \S" % pid, "a message and a hint")
+        self.assertRegex(result.stderr, "root|sudo|owner|user")
+        self.assertEqual([], os.listdir(self.directory))
+
+    def test_a_process_that_ends_while_we_look(self):
+        """Killed a little later each time: a whole profile, or none and the reason."""
+        statuses = set()
+        for attempt in range(24):
+            target = server()
+            path = self.directory / ("%d.pb.gz" % attempt)
+            killer = threading.Timer(attempt * 0.001, target.process.kill)
+            killer.start()
+            result = run("-q", "-p", target.pid, "-o", path)
+            killer.join()
+            target.end()
+            statuses.add(result.status)
+            self.assertIn(result.status, (0, 1, 2), result.err)
+            self.assertEqual(result.status != 2, path.exists())
+            if result.status == 2:
+                self.assert_message(result, "cannot ", str(target.pid))
+        self.assertIn(2, statuses)
+
+
+class Files(ServerTestCase):
+    def assert_not_written(self, *arguments, parts=(), status=2, **how):
+        result = run("-p", self.pid, *arguments, **how)
+        self.assert_status(status, result)
+        self.assert_message(result, *parts)
+        self.assertTrue(alive(self.pid))
+        return result
+
+    def test_a_directory_that_does_not_exist(self):
+        path = self.directory / "no/a.pb.gz"
+        self.assert_not_written("-o", path, parts=[str(path), "No such file or directory"])
+
+    def test_a_file_where_a_directory_should_be(self):
+        (self.directory / "file").write_text("old")
+        self.assert_not_written("-o", self.directory / "file/a.pb.gz", parts=["Not a directory"])
+        self.assert_not_written("-o", str(self.directory / "file/d/"), parts=["Not a directory"])
+        self.assertEqual("old", (self.directory / "file").read_text())
+
+    def test_a_directory_that_may_not_be_written(self):
+        """/proc takes no files from anybody, root included."""
+        result = self.assert_not_written("-o", "/proc/self/a.pb.gz", parts=["/proc/self/a.pb.gz"])
+        self.assertNotIn("goroutines of", result.err)
+
+    def test_a_full_device(self):
+        self.assert_not_written("-o", "/dev/full", parts=["/dev/full: No space left on device"])
+        self.assertTrue(os.path.exists("/dev/full") and not os.path.isfile("/dev/full"))
+        with open("/dev/full", "wb") as full:
+            self.assert_not_written(stdout=full, parts=["standard output: No space left on device"])
+
+    def test_a_full_disk_leaves_the_old_file(self):
+        """Stood in for by a limit on the size of files, which fails the same write."""
+        old = self.directory / "a.pb.gz"
+        old.write_bytes(b"old")
+        result = self.assert_not_written(
+            "-o", old, preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (16, 16)), parts=[str(old), "larger"]
+        )
+        self.assertNotIn("goroutines of", result.err)
+        self.assertEqual(b"old", old.read_bytes())
+        self.assertEqual(["a.pb.gz"], os.listdir(self.directory))
+
+    def test_one_of_two_outputs_that_fails_makes_it_partial(self):
+        path = self.directory / "a.pb.gz"
+        self.assert_not_written("-o", "/dev/full", "-o", path, status=1, parts=["No space left on device"])
+        self.assertTrue(path.exists())
+
+    def test_statistics_that_cannot_be_written_make_it_partial(self):
+        path = self.directory / "a.pb.gz"
+        self.assert_not_written("-q", "-o", path, "--stats", "/dev/full", status=1, parts=["/dev/full", "No space left"])
+        self.assert_not_written("-q", "-o", path, "--stats", self.directory / "no/s", status=1, parts=["no/s"])
+
+    def test_a_symbolic_link_is_replaced_not_followed(self):
+        victim = self.directory / "victim"
+        victim.write_text("old")
+        (self.directory / "a.pb.gz").symlink_to(victim)
+        self.assert_status(0, run("-p", self.pid, "-o", self.directory / "a.pb.gz"))
+        self.assertEqual("old", victim.read_text())
+        self.assertFalse((self.directory / "a.pb.gz").is_symlink())
+
+    def test_a_reader_that_left_is_no_message_and_no_signal(self):
+        for form in ("pprof", "report"):
+            with self.subTest(form=form):
+                reader, writer = os.pipe()
+                os.close(reader)
+                result = run("-p", self.pid, "-f", form, stdout=writer)
+                os.close(writer)
+                self.assert_status(2, result)
+                self.assertEqual("", result.err)
+        self.assertTrue(alive(self.pid))
+
+    def test_a_reader_that_takes_one_byte(self):
+        done = subprocess.run(
+            ["bash", "-c", '"$0" -q -p "$1" | head -c1; exit "${PIPESTATUS[0]}"', GOSTACKDUMP, str(self.pid)],
+            capture_output=True, timeout=60,
+        )
+        self.assertEqual((b"\x1f", b""), (done.stdout, done.stderr))
+        self.assertIn(done.returncode, (0, 2))
+
+    def test_a_pause_that_is_not_allowed(self):
+        """A thousand threads cannot be stopped in the fifth of a millisecond that a few take."""
+        crowd = server(sample_server(), "-scales=1000")
+        self.addCleanup(crowd.end)
+        path = self.directory / "a.pb.gz"
+        result = run("-p", crowd.pid, "--max-pause=200us", "-o", path)
+        self.assert_status(2, result)
+        self.assert_message(result, "cannot ", str(crowd.pid), "--max-pause")
+        self.assertEqual([], os.listdir(self.directory))
+        self.assertTrue(alive(crowd.pid))
+        self.assert_status(0, run("-p", crowd.pid, "-o", path))
+
+    def test_a_stopped_process_is_dumped_and_stays_stopped(self):
+        target = server()
+        self.addCleanup(target.end)
+        self.addCleanup(os.kill, target.pid, signal.SIGCONT)
+        os.kill(target.pid, signal.SIGSTOP)
+        os.waitid(os.P_PID, target.pid, os.WSTOPPED | os.WNOWAIT)
+        self.assert_status(0, run("-p", target.pid, "-o", self.directory / "a.pb.gz"))
+        with open("/proc/%d/stat" % target.pid) as stat:
+            self.assertEqual("T", stat.read().rsplit(")", 1)[1].split()[0])
+
+
+if __name__ == "__main__":
+    main()
