@@ -37,6 +37,9 @@ struct gsd_process {
 /** Initialises @p memory over the address space of @p thread. @p file is borrowed; -1: none. */
 void gsd_target_memory_init(struct gsd_target_memory *memory, pid_t thread, int file);
 
+/** Whether a program with this ELF header is one we cannot look at; then @p reason says why. */
+bool gsd_executable_refusal(const void *bytes, size_t length, char *reason, size_t size);
+
 /** The error for @p errnum from a file or a system call on @p process: _GONE, _PERMISSION with its cause, or _IO. */
 struct gsd_error *gsd_process_error(const struct gsd_process *process, pid_t thread, enum gsd_access_kind kind,
 				    int errnum, const char *attempt) GSD_MUST_CHECK;

@@ -147,7 +147,6 @@ static const char *machine_name(unsigned machine)
 {
 	switch (machine) {
 	case EM_386: return "32-bit x86";
-	case EM_X86_64: return "x86-64";
 	case EM_ARM: return "32-bit ARM";
 	case EM_AARCH64: return "arm64";
 	case EM_RISCV: return "RISC-V";
@@ -159,28 +158,40 @@ static const char *machine_name(unsigned machine)
 	}
 }
 
-static struct gsd_error *check_executable(const struct gsd_process *process)
+bool gsd_executable_refusal(const void *bytes, size_t length, char *reason, size_t size)
 {
 	Elf64_Ehdr header;
-	ssize_t got = pread(process->exe, &header, sizeof header, 0);
+	if (length < sizeof header || memcmp(bytes, ELFMAG, SELFMAG) != 0) {
+		snprintf(reason, size, "its program is not an ELF file");
+		return true;
+	}
+	/* Up to e_machine, 32-bit headers have the same layout. */
+	memcpy(&header, bytes, sizeof header);
+	if (header.e_machine == EM_X86_64 && header.e_ident[EI_CLASS] == ELFCLASS64 &&
+	    header.e_ident[EI_DATA] == ELFDATA2LSB)
+		return false;
+	const char *name = header.e_machine == EM_X86_64 ? "x32" : machine_name(header.e_machine);
+	if (name != NULL)
+		snprintf(reason, size, "its program is for %s, and only 64-bit x86-64 is supported", name);
+	else
+		snprintf(reason, size, "its program is for ELF machine %u, and only 64-bit x86-64 is supported",
+			 (unsigned)header.e_machine);
+	return true;
+}
+
+static struct gsd_error *check_executable(const struct gsd_process *process)
+{
+	uint8_t header[sizeof(Elf64_Ehdr)];
+	char reason[128];
+	ssize_t got = pread(process->exe, header, sizeof header, 0);
 	if (got < 0)
 		return gsd_error_create(GSD_ERROR_IO, errno, "read the program of process %d (%s)", process->pid,
 					process->exe_path);
-	struct gsd_error *error =
-		gsd_error_create(GSD_ERROR_UNSUPPORTED, 0, "look at process %d (%s)", process->pid, process->exe_path);
-	if ((size_t)got < sizeof header || memcmp(header.e_ident, ELFMAG, SELFMAG) != 0)
-		return gsd_error_because(error, "its program is not an ELF file");
-	const char *name = machine_name(header.e_machine);
-	if (header.e_machine == EM_X86_64 && header.e_ident[EI_CLASS] != ELFCLASS64)
-		return gsd_error_because(error, "its program is for x32, and only 64-bit x86-64 is supported");
-	if (header.e_machine != EM_X86_64 && name != NULL)
-		return gsd_error_because(error, "its program is for %s, and only 64-bit x86-64 is supported", name);
-	if (header.e_machine != EM_X86_64 || header.e_ident[EI_DATA] != ELFDATA2LSB)
-		return gsd_error_because(error,
-					 "its program is for ELF machine %u, and only 64-bit x86-64 is supported",
-					 (unsigned)header.e_machine);
-	gsd_error_destroy(error);
-	return NULL;
+	if (!gsd_executable_refusal(header, (size_t)got, reason, sizeof reason))
+		return NULL;
+	return gsd_error_because(
+		gsd_error_create(GSD_ERROR_UNSUPPORTED, 0, "look at process %d (%s)", process->pid, process->exe_path),
+		"%s", reason);
 }
 
 /* The name of @p file for the thread that has the address space, below /proc/PID. */

@@ -32,6 +32,8 @@
 /* How long to yield, rather than sleep, while waiting. */
 #define YIELDING_NS ((uint64_t)2 * 1000 * 1000)
 #define NAP_NS      50000
+/* How often a refusal to trace is asked again. */
+#define SEIZE_ATTEMPTS 4
 
 struct directory_entry {
 	uint64_t inode;
@@ -106,28 +108,6 @@ static void add_thread(struct gsd_tracer *tracer, pid_t tid)
 	threads->count++;
 }
 
-/* Adds the threads that are not known yet to the array. */
-static bool list_threads(struct gsd_tracer *tracer)
-{
-	size_t cursor = 0;
-	if (syscall(SYS_lseek, tracer->tasks, 0L, (long)SEEK_SET) < 0)
-		return fail(tracer, GSD_TRACER_LIST, errno, 0);
-	for (;;) {
-		long got = syscall(SYS_getdents64, tracer->tasks, tracer->entries, GSD_ENTRY_BUFFER_SIZE);
-		if (got < 0)
-			return fail(tracer, GSD_TRACER_LIST, errno, 0);
-		if (got == 0 || tracer->threads->overflow)
-			return !tracer->threads->overflow;
-		for (long at = 0; at < got;) {
-			const struct directory_entry *entry = (const void *)(tracer->entries + at);
-			pid_t tid = parse_tid(entry->name);
-			if (tid != 0 && !is_known(tracer->threads, tid, &cursor))
-				add_thread(tracer, tid);
-			at += entry->length;
-		}
-	}
-}
-
 /* The state letter of a thread in /proc, or 0 when it is no more. */
 static char state_in_proc(const struct gsd_tracer *tracer, pid_t tid)
 {
@@ -154,24 +134,80 @@ static bool is_ended(char state)
 	return state == '\0' || state == 'Z' || state == 'X';
 }
 
+/*
+ * Takes in a thread that the kernel lists. One that had ended and is listed still is a main thread that ended first; if
+ * it lives again, another thread has called execve and goes on under this id.
+ */
+static bool take_listed(struct gsd_tracer *tracer, pid_t tid, size_t *cursor)
+{
+	if (!is_known(tracer->threads, tid, cursor)) {
+		add_thread(tracer, tid);
+		return true;
+	}
+	struct gsd_tracee *tracee = &tracer->tracees[*cursor - 1];
+	if (tracee->state != GSD_TRACEE_GONE || is_ended(state_in_proc(tracer, tid)))
+		return false;
+	tracee->state = GSD_TRACEE_LISTED;
+	return true;
+}
+
+/* Adds the threads that are not known yet to the array; @p more_ret: there were some. */
+static bool list_threads(struct gsd_tracer *tracer, bool *more_ret)
+{
+	size_t cursor = 0;
+	*more_ret = false;
+	if (syscall(SYS_lseek, tracer->tasks, 0L, (long)SEEK_SET) < 0)
+		return fail(tracer, GSD_TRACER_LIST, errno, 0);
+	for (;;) {
+		long got = syscall(SYS_getdents64, tracer->tasks, tracer->entries, GSD_ENTRY_BUFFER_SIZE);
+		if (got < 0)
+			return fail(tracer, GSD_TRACER_LIST, errno, 0);
+		if (got == 0 || tracer->threads->overflow)
+			return !tracer->threads->overflow;
+		for (long at = 0; at < got;) {
+			const struct directory_entry *entry = (const void *)(tracer->entries + at);
+			pid_t tid = parse_tid(entry->name);
+			if (tid != 0 && take_listed(tracer, tid, &cursor))
+				*more_ret = true;
+			at += entry->length;
+		}
+	}
+}
+
 /* ---- attaching ---- */
+
+/*
+ * Seizes one thread. One that has ended is refused like one that we may not trace; in an execve, what was refused as
+ * ended may live a moment later, or be a thread that we have seized under its former id.
+ */
+static bool seize(struct gsd_tracer *tracer, size_t i)
+{
+	pid_t tid = tracer->threads->items[i].tid;
+	int errnum = 0;
+	for (int attempt = 0; attempt < SEIZE_ATTEMPTS; attempt++) {
+		if (request(PTRACE_SEIZE, tid, NULL) == 0) {
+			tracer->tracees[i].state = GSD_TRACEE_SEIZED;
+			return true;
+		}
+		errnum = errno;
+		if (errnum != ESRCH && request(PTRACE_INTERRUPT, tid, NULL) == 0) {
+			tracer->tracees[i].state = GSD_TRACEE_INTERRUPTED;
+			return true;
+		}
+		if (errnum == ESRCH || is_ended(state_in_proc(tracer, tid))) {
+			tracer->tracees[i].state = GSD_TRACEE_GONE;
+			return true;
+		}
+	}
+	return fail(tracer, GSD_TRACER_SEIZE, errnum, tid);
+}
 
 /* Seizes every thread that was only listed. That does not stop it. */
 static bool seize_listed(struct gsd_tracer *tracer)
 {
 	for (size_t i = 0; i < tracer->threads->count; i++) {
-		if (tracer->tracees[i].state != GSD_TRACEE_LISTED)
-			continue;
-		pid_t tid = tracer->threads->items[i].tid;
-		if (request(PTRACE_SEIZE, tid, NULL) == 0) {
-			tracer->tracees[i].state = GSD_TRACEE_SEIZED;
-			continue;
-		}
-		int errnum = errno;
-		/* One that has ended is refused like one that we may not trace. */
-		if (errnum != ESRCH && !is_ended(state_in_proc(tracer, tid)))
-			return fail(tracer, GSD_TRACER_SEIZE, errnum, tid);
-		tracer->tracees[i].state = GSD_TRACEE_GONE;
+		if (tracer->tracees[i].state == GSD_TRACEE_LISTED && !seize(tracer, i))
+			return false;
 	}
 	return true;
 }
@@ -329,21 +365,21 @@ static bool any_thread_is_left(const struct gsd_tracer *tracer)
  */
 static bool stop_all(struct gsd_tracer *tracer)
 {
-	size_t known;
+	bool more;
 	do {
 		if (!seize_listed(tracer) || !interrupt_seized(tracer) || !collect_stops(tracer))
 			return false;
-		known = tracer->threads->count;
-		if (!list_threads(tracer))
+		if (!list_threads(tracer, &more))
 			return false;
-	} while (tracer->threads->count != known);
+	} while (more);
 	return any_thread_is_left(tracer) ? true : fail(tracer, GSD_TRACER_ENDED, ESRCH, 0);
 }
 
 bool gsd_tracer_halt(struct gsd_tracer *tracer)
 {
 	enter_stage(tracer, GSD_STAGE_SEIZING, gsd_now_ns());
-	if (!list_threads(tracer) || !seize_listed(tracer))
+	bool more;
+	if (!list_threads(tracer, &more) || !seize_listed(tracer))
 		return false;
 	tracer->start_ns = gsd_now_ns();
 	enter_stage(tracer, GSD_STAGE_STOPPING, tracer->start_ns);
