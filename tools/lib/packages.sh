@@ -27,7 +27,7 @@ install_packages() {
 		has_package "$name" || missing+=("$name")
 	done
 	[[ ${#missing[@]} == 0 ]] && return
-	say "   installing ${missing[*]}" | fold -s -w 78
+	say "installing ${missing[*]}" | fold -s -w 76 | sed 's/^/   /; s/ *$//'
 	quietly "$log" as_root apt-get update -q || return
 	quietly "$log" as_root env DEBIAN_FRONTEND=noninteractive \
 		apt-get install -q -y --no-install-recommends "${missing[@]}"
