@@ -282,7 +282,7 @@ struct gsd_error *gsd_symbolize_stack(struct gsd_symbolizer *symbolizer, const s
 		/* The runtime's list ends inside the last frame; its reader then expands that frame to the end. */
 		if (frame_limit != 0 && logical_frames >= frame_limit)
 			break;
-		struct place place;
+		struct place place = {0};
 		GSD_TRY(find_place(symbolizer, stack->words[i], called_by_panic, &place));
 		called_by_panic = is_panic((enum gsd_special)place.special);
 		logical_frames += place.logical_frames;
