@@ -82,7 +82,9 @@ static struct gsd_error *collect_slices(struct reader *reader, const uint64_t *p
 	for (size_t i = 0; i < count && error == NULL; i++)
 		ranges[i] = (struct gsd_range){.address = headers[i].address,
 		                               .length = extents[i].count * sizeof(struct remote_label),
-		                               .buffer = reader->labels.items + extents[i].first};
+		                               .buffer = extents[i].count == 0
+		                                                 ? NULL
+		                                                 : reader->labels.items + extents[i].first};
 	if (error == NULL)
 		gsd_memory_read_ranges(reader->memory, ranges, count);
 	for (size_t i = 0; i < count && error == NULL; i++)

@@ -1,0 +1,105 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-3-Clause
+"""make_seeds.py DIR: inputs that get the fuzzers past the first checks, one folder a fuzzer."""
+import pathlib
+import struct
+import sys
+
+BASE = 0x10000
+TEXT = 0x400000
+
+
+def table(magic):
+    """A function table of three functions: runtime.goexit, main.a, main.b."""
+    old = magic == 0xFFFFFFF0
+    names = b"runtime.goexit\0main.a\0main.b\0"
+    units = struct.pack("<I", 0)
+    files = b"x.go\0"
+    values = b"\0" + bytes([2, 0x40, 16, 0x40, 0]) + bytes([2, 0x80, 1, 0])
+    head = 72
+    offsets = [head]
+    for part in (names, units, files, values):
+        offsets.append(offsets[-1] + len(part))
+    functions = b""
+    records = b""
+    count = 3
+    start = 8 * count + 4
+    for i in range(count):
+        functions += struct.pack("<II", 0x80 * i, start + len(records))
+        name = [0, 15, 22][i]
+        records += struct.pack("<IiiIIIIII", 0x80 * i, name, 0, 0, 1, 6, 6, 3, 0)
+        if not old:
+            records += struct.pack("<i", 7)
+        records += bytes([7 if i == 0 else 0, 1 if i == 0 else 0, 0, 4])
+        records += struct.pack("<III", 0, 0, 1) + struct.pack("<IIII", 0xFFFFFFFF, 0xFFFFFFFF, 0xFFFFFFFF, 0)
+    functions += struct.pack("<I", 0x80 * count)
+    header = struct.pack("<IHBBQQQQQQQQ", magic, 0, 1, 8, count, 1, TEXT, *offsets)
+    return header + names + units + files + values + functions + records
+
+
+def memory():
+    """A list of two goroutines with a stack each, laid out as fuzz_goroutines.c expects."""
+    image = bytearray(2048)
+    struct.pack_into("<QQ", image, 0, BASE + 64, 2)
+    for i in range(2):
+        g = 128 + 256 * i
+        struct.pack_into("<Q", image, 64 + 8 * i, BASE + g)
+        low, high = BASE + 1024 + 512 * i, BASE + 1536 + 512 * i
+        stack = high - 64
+        struct.pack_into("<QQQQQQQ", image, g, low, high, 0, stack, TEXT + 0x90, BASE + g, stack)
+        struct.pack_into("<QQ", image, g + 80, 4, i + 1)
+        struct.pack_into("<Q", image, g + 144, TEXT + 0x80)
+        for k in range(0, 64, 8):
+            struct.pack_into("<Q", image, stack - BASE + k, TEXT + 0x91 + k if k % 16 else stack + k + 16)
+    return bytes(image)
+
+
+def labels():
+    image = bytearray(512)
+    image[0:2] = b"\x01\x40"
+    struct.pack_into("<QQQ", image, 0x40, BASE + 0x80, 2, 2)
+    for i in range(2):
+        struct.pack_into("<QQQQ", image, 0x80 + 32 * i, BASE + 0x100, 3, BASE + 0x110, 5)
+    old = bytearray(1024)
+    old[0:2] = b"\x00\x40"
+    struct.pack_into("<Q", old, 0x40, BASE + 0x48)
+    struct.pack_into("<QBBHIQQ", old, 0x48, 1, 0, 0, 0, 0, BASE + 0x100, 0)
+    old[0x100] = 9
+    struct.pack_into("<QQ", old, 0x108, BASE + 0x300, 3)
+    struct.pack_into("<QQ", old, 0x188, BASE + 0x310, 5)
+    return [bytes(image), bytes(old)]
+
+
+def types():
+    """A struct runtime.g with one field, found by its name."""
+    image = bytearray(1024)
+    image[0:4] = bytes([8, 0, 0, 0])
+    image[0x200:0x20C] = b"\0\x0a*runtime.g"
+    image[0x210:0x216] = b"\0\x04goid"
+    struct.pack_into("<QQIBBBB", image, 0x40, 16, 0, 0, 7, 8, 8, 25)
+    struct.pack_into("<i", image, 0x40 + 40, 0x200)
+    struct.pack_into("<QQQ", image, 0x40 + 56, BASE + 0x100, 1, 1)
+    struct.pack_into("<QQQ", image, 0x100, BASE + 0x210, BASE + 0x180, 8)
+    struct.pack_into("<QQIBBBB", image, 0x180, 8, 0, 0, 7, 8, 8, 6)
+    return bytes(image)
+
+
+def main():
+    tables = [table(0xFFFFFFF0), table(0xFFFFFFF1)]
+    seeds = {
+        "pclntab": tables,
+        "types": [types()],
+        "labels": labels(),
+        "goroutines": [
+            bytes([minor - 18]) + struct.pack("<H", len(t) + 3) + t + memory()
+            for t, minor in zip(tables, (18, 26))
+        ],
+    }
+    for name, contents in seeds.items():
+        folder = pathlib.Path(sys.argv[1]) / name
+        folder.mkdir(parents=True, exist_ok=True)
+        for i, content in enumerate(contents):
+            (folder / f"seed{i}").write_bytes(content)
+
+
+main()
