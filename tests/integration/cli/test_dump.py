@@ -136,7 +136,7 @@ class Outputs(ServerTestCase):
     def test_go_tool_pprof_reads_the_profile(self):
         self.dump("-o", "a.pb.gz")
         done = subprocess.run([go_command(), "tool", "pprof", "-top", "a.pb.gz"], cwd=self.directory, capture_output=True,
-                              env=environment(PPROF_TMPDIR=str(self.directory)), timeout=120)
+                              env=environment(PPROF_TMPDIR=str(self.directory)), timeout=300)
         self.assertEqual(0, done.returncode, done.stderr)
         self.assertRegex(done.stdout, rb"Type: goroutine")
         self.assertRegex(done.stdout, rb"runtime.gopark")

@@ -19,6 +19,11 @@ def alive(pid):
         return stat.read().rsplit(")", 1)[1].split()[0] not in "ZXTt"
 
 
+def maps_of(pid):
+    with open("/proc/%d/maps" % pid) as maps:
+        return maps.read()
+
+
 def tiny_i386_program():
     """An ELF32 program that waits in pause(2): no compiler for it is needed."""
     code = bytes.fromhex("b81d000000cd80ebf7")  # mov eax, 29; int 0x80; jmp back
@@ -56,6 +61,8 @@ class Targets(TestCase):
     def test_not_a_go_program(self):
         target = Target(["cat"])
         self.addCleanup(target.end)
+        os.write(target.process.stdin.fileno(), b"ready\n")
+        target.ready()
         self.assert_nothing(target.pid, str(target.pid), "not a Go program")
         self.assertTrue(alive(target.pid))
 
@@ -71,6 +78,8 @@ class Targets(TestCase):
     def test_another_architecture(self):
         target = Target([tiny_i386_program()])
         self.addCleanup(target.end, kill=True)
+        while "tiny-i386" not in maps_of(target.pid):  # exec is over before the program is mapped
+            os.sched_yield()
         result = self.assert_nothing(target.pid, str(target.pid))
         self.assertRegex(result.err, "32-bit|i386")
 
