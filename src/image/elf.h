@@ -43,7 +43,7 @@ struct gsd_memory *gsd_elf_memory(struct gsd_elf *elf);
 
 /** What the linker wrote into the program about its making. */
 struct gsd_buildinfo {
-	char version[64]; /**< "go1.26.8"; "" when there is none */
+	char version[64]; /**< "go1.26.8"; cut when longer; "" when there is none */
 	char *modinfo;    /**< module information and settings as text, without its guards; NULL when there is none */
 };
 /** Reads the build info (section .go.buildinfo, else the first writable segment) from @p memory at load bias @p bias. */
