@@ -603,6 +603,13 @@ static struct gsd_error *capture_open(struct gsd_capture *capture, pid_t pid,
 	capture->stats.exe = keep(&capture->arena, gsd_process_exe_path(process));
 	struct gsd_error *error =
 	        capture->stats.exe == NULL ? gsd_error_no_memory() : capture_from(capture, process, options);
+	if (error != NULL && gsd_error_code(error) != GSD_ERROR_GONE && gsd_process_ended(process)) {
+		/* Whatever could not be found or read: that is why. */
+		gsd_error_destroy(error);
+		error = gsd_error_because(gsd_error_create(GSD_ERROR_GONE, 0, "read the goroutines of process %d (%s)",
+		                                           (int)pid, gsd_process_exe_path(process)),
+		                          "it exited while we looked");
+	}
 	gsd_process_destroy(process);
 	return error;
 }

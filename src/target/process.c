@@ -374,3 +374,8 @@ struct gsd_error *gsd_process_environment(struct gsd_process *process, const cha
 	*value_ret = value;
 	return NULL;
 }
+
+bool gsd_process_ended(const struct gsd_process *process)
+{
+	return find_live_thread(process) == 0;
+}

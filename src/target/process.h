@@ -32,6 +32,8 @@ struct gsd_mapping {
 GSD_MUST_CHECK struct gsd_error *gsd_process_open(pid_t pid, struct gsd_process **process_ret);
 void gsd_process_destroy(struct gsd_process *process);
 
+/** Whether it has ended since: no thread of it lives. */
+bool gsd_process_ended(const struct gsd_process *process);
 pid_t gsd_process_pid(const struct gsd_process *process);
 /** The executable's path as the kernel names it, without " (deleted)". */
 const char *gsd_process_exe_path(const struct gsd_process *process);
