@@ -29,9 +29,9 @@
 /* How long no thread reports before /proc is asked what the silent ones are doing; then twice that, and so on. */
 #define FIRST_SILENCE_NS   ((uint64_t)250 * 1000)
 #define LONGEST_SILENCE_NS ((uint64_t)8 * 1000 * 1000)
-/* How long to yield, rather than sleep, while waiting. */
-#define YIELDING_NS ((uint64_t)2 * 1000 * 1000)
-#define NAP_NS      50000
+/* How long to yield while waiting; on a busy machine only sleep lets a thread run that is queued on our processor. */
+#define YIELDING_NS ((uint64_t)200 * 1000)
+#define NAP_NS      20000
 /* How often a refusal to trace is asked again. */
 #define SEIZE_ATTEMPTS 4
 

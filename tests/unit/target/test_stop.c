@@ -593,18 +593,12 @@ static void a_target_killed_in_the_stop_is_gone(void **state)
 	}
 }
 
-static void spin_until_told(struct shared *shared, unsigned count)
-{
-	spin_in_threads(shared, count);
-	exit(0);
-}
-
 static void a_target_that_exits_meanwhile_is_gone_or_was_seen(void **state)
 {
 	(void)state;
 	for (int round = 0; round < 100; round++) {
 		struct shared *shared = shared_create();
-		pid_t pid = spawn(spin_until_told, shared, 4);
+		pid_t pid = spawn(spin_in_threads, shared, 4);
 		await(atomic_load(&shared->ready) == 4);
 		struct gsd_process *process = open_target(pid);
 		atomic_store(&shared->quit, 1);
