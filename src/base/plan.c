@@ -87,7 +87,8 @@ static struct gsd_error *make_runs(struct gsd_plan *plan, const uint64_t *known,
 		struct gsd_range *run = &plan->runs[r];
 		run->buffer = buffer;
 		buffer += run->length;
-		for (; next < known_count && placed[next].address - run->address < run->length; next++)
+		uint64_t last = run->length - plan->header_size; /* where the last header of the run begins */
+		for (; next < known_count && placed[next].address - run->address <= last; next++)
 			plan->headers[placed[next].element] =
 			        (uint8_t *)run->buffer + (placed[next].address - run->address);
 	}
