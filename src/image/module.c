@@ -243,8 +243,10 @@ static bool scan_region(struct gsd_memory *memory, const struct gsd_region *regi
                         bool (*visit)(void *context, uint64_t address, const uint8_t *bytes, size_t length),
                         void *context)
 {
-	for (uint64_t address = region->start; address < region->end; address += SCAN_CHUNK) {
-		size_t length = region->end - address < SCAN_CHUNK ? (size_t)(region->end - address) : SCAN_CHUNK;
+	size_t length;
+	/* A step never leads past the end, so that no address wraps around. */
+	for (uint64_t address = region->start; address < region->end; address += length) {
+		length = region->end - address < SCAN_CHUNK ? (size_t)(region->end - address) : SCAN_CHUNK;
 		struct gsd_range range = {.address = address, .length = length, .buffer = chunk};
 		gsd_memory_read_ranges(memory, &range, 1);
 		if (range.errnum == 0 && visit(context, address, chunk, length))
