@@ -171,8 +171,9 @@ static struct gsd_error *descriptor_size(const struct gsd_types *types, const st
 		GSD_TRY(read_u64(types, descriptor->address + STRUCT_COUNT_OFFSET, &count));
 		extra = FIELD_SIZE * count;
 	}
-	if (count > types->end - types->start)
-		extra = types->end - types->start;
+	/* More than the section has room for: a size beyond its end, before the product wraps around. */
+	if (count > (types->end - types->start) / FIELD_SIZE)
+		extra = UINT64_MAX / 2;
 	if ((descriptor->tflag & TFLAG_UNCOMMON) != 0) {
 		const uint8_t *bytes;
 		GSD_TRY(gsd_block_cache_read(types->cache, descriptor->address + base + 4, 2, &bytes));
@@ -204,6 +205,8 @@ static struct gsd_error *walk_descriptors(const struct gsd_types *types, const c
 		}
 		uint64_t size;
 		GSD_TRY(descriptor_size(types, &descriptor, &size));
+		if (size > end - address)
+			return NULL;
 		address += size;
 	}
 	return NULL;
