@@ -19,11 +19,12 @@
 #include "target/stop.h"
 
 #define DEFAULT_MAX_PAUSE_NS UINT64_C(1000000000)
-#define DEFAULT_MAX_FRAMES 4096
-#define MAX_MAX_FRAMES (1U << 24)
-#define MAX_OBJECTS 256
-#define MAX_STOPS 5 /* a buffer was too small: enlarge, again */
-#define STACK_SLACK ((size_t)1 << 20)
+#define DEFAULT_MAX_FRAMES   4096
+#define MAX_MAX_FRAMES       (1U << 24)
+#define MAX_OBJECTS          256
+#define MAX_STOPS            5   /* a buffer was too small: enlarge, again */
+#define MAX_PIECES           256 /* running goroutines whose threads are on other stacks */
+#define STACK_SLACK          ((size_t)1 << 20)
 
 uint64_t gsd_clock_ns(int clock)
 {
@@ -109,7 +110,7 @@ static void object_close(struct object *object)
 
 /* What is added to addresses as linked: from the mapping that holds the start of the first segment. */
 static bool find_bias(const struct gsd_elf *elf, const struct gsd_mapping *mappings, size_t count, const char *path,
-                      uint64_t *bias_ret)
+		      uint64_t *bias_ret)
 {
 	size_t segment_count;
 	const struct gsd_elf_segment *segments = gsd_elf_segments(elf, &segment_count);
@@ -128,7 +129,7 @@ static bool find_bias(const struct gsd_elf *elf, const struct gsd_mapping *mappi
 }
 
 static struct gsd_error *collect_regions(struct object *object, const struct gsd_mapping *mappings, size_t count,
-                                         const char *path)
+					 const char *path)
 {
 	object->regions = calloc(count + 1, sizeof *object->regions);
 	if (object->regions == NULL)
@@ -137,9 +138,9 @@ static struct gsd_error *collect_regions(struct object *object, const struct gsd
 	for (size_t i = 0; i < count; i++)
 		if (mappings[i].readable && strcmp(mappings[i].path, path) == 0)
 			object->regions[regions++] = (struct gsd_region){.start = mappings[i].start,
-			                                                 .end = mappings[i].end,
-			                                                 .writable = mappings[i].writable,
-			                                                 .executable = mappings[i].executable};
+									 .end = mappings[i].end,
+									 .writable = mappings[i].writable,
+									 .executable = mappings[i].executable};
 	object->program.regions = object->regions;
 	object->program.region_count = regions;
 	return NULL;
@@ -147,7 +148,7 @@ static struct gsd_error *collect_regions(struct object *object, const struct gsd
 
 /* Opens the object at `path` whose bytes are behind `fd`. */
 static struct gsd_error *object_open(struct gsd_process *process, const char *path, int fd, int own_fd,
-                                     struct object *object)
+				     struct object *object)
 {
 	size_t count;
 	const struct gsd_mapping *mappings = gsd_process_mappings(process, &count);
@@ -159,15 +160,15 @@ static struct gsd_error *object_open(struct gsd_process *process, const char *pa
 	uint64_t bias = 0;
 	if (error == NULL && !find_bias(object->elf, mappings, count, path, &bias))
 		error = gsd_error_because(gsd_error_create(GSD_ERROR_CORRUPT, 0, "find where %s is loaded", path),
-		                          "none of its segments is among the process's mappings");
+					  "none of its segments is among the process's mappings");
 	if (error != NULL) {
 		object_close(object);
 		return error;
 	}
 	object->memory = (struct backed_memory){.memory = {.read = backed_memory_read},
-	                                        .process = gsd_process_memory(process),
-	                                        .file = gsd_elf_memory(object->elf),
-	                                        .bias = bias};
+						.process = gsd_process_memory(process),
+						.file = gsd_elf_memory(object->elf),
+						.bias = bias};
 	object->program.memory = &object->memory.memory;
 	object->program.elf = object->elf;
 	object->program.fd = fd;
@@ -177,15 +178,15 @@ static struct gsd_error *object_open(struct gsd_process *process, const char *pa
 }
 
 static struct gsd_error *find_runtime_in(struct object *object, const struct gsd_capture_options *options,
-                                         struct gsd_runtime *runtime, bool *found_ret)
+					 struct gsd_runtime *runtime, bool *found_ret)
 {
 	return gsd_runtime_find(&object->program, options->allgs_sources, options->layout_sources, runtime, found_ret);
 }
 
 /* A Go library in a program that is not Go: the first mapped file with a Go runtime in it. */
 static struct gsd_error *find_runtime_in_libraries(struct gsd_process *process,
-                                                   const struct gsd_capture_options *options, struct object *object,
-                                                   struct gsd_runtime *runtime, bool *found_ret)
+						   const struct gsd_capture_options *options, struct object *object,
+						   struct gsd_runtime *runtime, bool *found_ret)
 {
 	size_t count;
 	size_t opened = 0;
@@ -214,7 +215,7 @@ static struct gsd_error *find_runtime_in_libraries(struct gsd_process *process,
 }
 
 static struct gsd_error *find_runtime(struct gsd_process *process, const struct gsd_capture_options *options,
-                                      struct object *object, struct gsd_runtime *runtime)
+				      struct object *object, struct gsd_runtime *runtime)
 {
 	bool found;
 	const char *path = gsd_process_exe_path(process);
@@ -226,9 +227,9 @@ static struct gsd_error *find_runtime(struct gsd_process *process, const struct 
 	}
 	if (error == NULL && !found)
 		return gsd_error_because(gsd_error_create(GSD_ERROR_NOT_GO, 0, "read the goroutines of process %d (%s)",
-		                                          (int)gsd_process_pid(process), path),
-		                         "it is not a Go program: neither it nor a library in it has a Go function "
-		                         "table");
+							  (int)gsd_process_pid(process), path),
+					 "it is not a Go program: neither it nor a library in it has a Go function "
+					 "table");
 	if (error != NULL)
 		object_close(object);
 	return error;
@@ -252,7 +253,7 @@ static void copy_free(struct copy *copy)
 
 /* The list as it is while the target runs: addresses of goroutines never change, and more may come. */
 static struct gsd_error *read_known(struct gsd_memory *memory, const struct gsd_plan *plan, uint64_t **known_ret,
-                                    size_t *count_ret)
+				    size_t *count_ret)
 {
 	uint64_t length;
 	uint64_t array;
@@ -260,7 +261,7 @@ static struct gsd_error *read_known(struct gsd_memory *memory, const struct gsd_
 	GSD_TRY(gsd_memory_read_u64(memory, plan->list_pointer_address, &array));
 	if (length > GSD_PLAN_MAX_ELEMENTS)
 		return gsd_error_because(gsd_error_create(GSD_ERROR_CORRUPT, 0, "read the list of goroutines"),
-		                         "it claims to have %" PRIu64 " entries", length);
+					 "it claims to have %" PRIu64 " entries", length);
 	uint64_t *known = calloc((size_t)length + 1, sizeof *known);
 	if (known == NULL)
 		return gsd_error_no_memory();
@@ -280,7 +281,9 @@ static struct gsd_error *size_plan(struct gsd_memory *memory, size_t threads, st
 	uint64_t *known;
 	size_t count;
 	GSD_TRY(read_known(memory, plan, &known, &count));
-	struct gsd_plan_room room = {.elements = count + count / 16 + 1024, .links = count / 8 + 2 * threads + 64};
+	struct gsd_plan_room room = {.elements = count + count / 16 + 1024,
+				     .links = count / 8 + 2 * threads + 64,
+				     .pieces = threads < MAX_PIECES ? threads : MAX_PIECES};
 	struct gsd_error *error = gsd_plan_reserve(plan, &room, known, count);
 	free(known);
 	GSD_TRY(error);
@@ -289,7 +292,7 @@ static struct gsd_error *size_plan(struct gsd_memory *memory, size_t threads, st
 	if (plan->list_errnum != 0)
 		return gsd_error_create(GSD_ERROR_READ, plan->list_errnum, "read the list of goroutines");
 	return gsd_plan_enlarge(plan, plan->link_count + plan->link_count / 4 + 2 * threads + 64,
-	                        plan->stack_bytes_needed + plan->stack_bytes_needed / 16 + STACK_SLACK);
+				plan->stack_bytes_needed + plan->stack_bytes_needed / 16 + STACK_SLACK);
 }
 
 static struct gsd_error *make_threads(struct gsd_process *process, struct gsd_threads *threads)
@@ -309,19 +312,19 @@ static struct gsd_error *enlarge(struct gsd_process *process, struct gsd_memory 
 	if (copy->plan.element_overflow)
 		return size_plan(memory, copy->threads.capacity, &copy->plan);
 	return gsd_plan_enlarge(&copy->plan, 2 * copy->plan.link_count + 64,
-	                        2 * copy->plan.stack_bytes_needed + STACK_SLACK);
+				2 * copy->plan.stack_bytes_needed + STACK_SLACK);
 }
 
 /* Stops the target until everything fitted. */
 static struct gsd_error *copy_moment(struct gsd_process *process, const struct gsd_runtime *runtime,
-                                     const struct gsd_capture_options *options, struct gsd_stats *stats,
-                                     struct copy *copy)
+				     const struct gsd_capture_options *options, struct gsd_stats *stats,
+				     struct copy *copy)
 {
 	struct gsd_memory *memory = gsd_process_memory(process);
 	uint64_t max_pause_ns = options->max_pause_ns != 0 ? options->max_pause_ns : DEFAULT_MAX_PAUSE_NS;
 	gsd_goroutines_plan(runtime, &copy->plan);
 	copy->flag_range = (struct gsd_range){
-	        .address = runtime->finalizer.address, .length = runtime->finalizer.size, .buffer = copy->flag};
+		.address = runtime->finalizer.address, .length = runtime->finalizer.size, .buffer = copy->flag};
 	copy->plan.fixed = &copy->flag_range;
 	copy->plan.fixed_count = runtime->finalizer.address != 0 ? 1 : 0;
 	GSD_TRY(make_threads(process, &copy->threads));
@@ -336,10 +339,10 @@ static struct gsd_error *copy_moment(struct gsd_process *process, const struct g
 		if (!copy->threads.overflow && !gsd_plan_overflowed(&copy->plan))
 			break;
 		if (stats->stops == MAX_STOPS)
-			return gsd_error_because(
-			        gsd_error_create(GSD_ERROR_INTERNAL, 0, "copy the goroutines of process %d",
-			                         (int)gsd_process_pid(process)),
-			        "they outgrew the room that was made for them %d times", MAX_STOPS);
+			return gsd_error_because(gsd_error_create(GSD_ERROR_INTERNAL, 0,
+								  "copy the goroutines of process %d",
+								  (int)gsd_process_pid(process)),
+						 "they outgrew the room that was made for them %d times", MAX_STOPS);
 		GSD_TRY(enlarge(process, memory, copy));
 	}
 	if (copy->plan.list_errnum != 0)
@@ -354,15 +357,15 @@ static uint32_t stack_depth_setting(const char *settings)
 {
 	static const char key[] = "profstackdepth=";
 	uint32_t depth = 0;
-	for (const char *hit = settings == NULL ? NULL : strstr(settings, key); hit != NULL;
-	     hit = strstr(hit + 1, key))
+	for (const char *hit = settings == NULL ? NULL : strstr(settings, key); hit != NULL; hit = strstr(hit + 1, key))
 		depth = (uint32_t)strtoul(hit + sizeof key - 1, NULL, 10);
 	return depth;
 }
 
-/* Where Go's own goroutine profile cuts: 32 frames up to 1.22, then the setting (runtime/runtime1.go, runtime/mprof.go). */
+/* Where Go's own goroutine profile cuts: 32 frames up to 1.22, then the setting (runtime/runtime1.go,
+ * runtime/mprof.go). */
 static struct gsd_error *go_frame_limit(struct gsd_process *process, const struct gsd_runtime *runtime,
-                                        uint32_t *limit_ret)
+					uint32_t *limit_ret)
 {
 	if (runtime->go_minor < 23) {
 		*limit_ret = 32;
@@ -391,7 +394,7 @@ static struct gsd_error *read_labels(struct gsd_capture *capture, struct gsd_mem
 		return gsd_error_no_memory();
 	}
 	struct gsd_error *error = gsd_labels_read(memory, capture->runtime.go_minor, analysis->label_pointers.items,
-	                                          count, &capture->arena, sets, readable);
+						  count, &capture->arena, sets, readable);
 	for (size_t i = 0; i < analysis->goroutines.count && error == NULL; i++) {
 		struct gsd_goroutine *goroutine = &analysis->goroutines.items[i];
 		if (goroutine->labels == GSD_NO_LABELS || readable[goroutine->labels])
@@ -445,10 +448,10 @@ static struct gsd_error *list_mappings(struct gsd_capture *capture, struct gsd_p
 			continue;
 		struct gsd_snapshot_mapping *kept = &snapshot->mappings[snapshot->mapping_count++];
 		*kept = (struct gsd_snapshot_mapping){.start = mapping->start,
-		                                      .limit = mapping->end,
-		                                      .offset = mapping->offset,
-		                                      .file = keep(&capture->arena, mapping->path),
-		                                      .build_id = build_id_of(process, mapping, &capture->arena)};
+						      .limit = mapping->end,
+						      .offset = mapping->offset,
+						      .file = keep(&capture->arena, mapping->path),
+						      .build_id = build_id_of(process, mapping, &capture->arena)};
 		if (kept->file == NULL || kept->build_id == NULL)
 			return gsd_error_no_memory();
 	}
@@ -462,7 +465,7 @@ static struct gsd_error *symbolize_all(struct gsd_capture *capture)
 	struct gsd_error *error = NULL;
 	for (size_t i = 0; i < capture->snapshot.stack_count && error == NULL; i++)
 		error = gsd_symbolize_stack(capture->snapshot.symbolizer, &capture->snapshot.stacks[i],
-		                            capture->snapshot.go_frame_limit, &list);
+					    capture->snapshot.go_frame_limit, &list);
 	gsd_location_list_free(&list);
 	return error;
 }
@@ -476,8 +479,9 @@ static struct gsd_error *fill_stacks(struct gsd_capture *capture)
 	if (snapshot->stacks == NULL)
 		return gsd_error_no_memory();
 	for (size_t i = 0; i < count; i++)
-		snapshot->stacks[i] = (struct gsd_stack){.words = analysis->words.items + analysis->stacks.items[i].first,
-		                                         .count = analysis->stacks.items[i].count};
+		snapshot->stacks[i] =
+			(struct gsd_stack){.words = analysis->words.items + analysis->stacks.items[i].first,
+					   .count = analysis->stacks.items[i].count};
 	snapshot->stack_count = count;
 	snapshot->goroutines = analysis->goroutines.items;
 	snapshot->goroutine_count = analysis->goroutines.count;
@@ -485,7 +489,7 @@ static struct gsd_error *fill_stacks(struct gsd_capture *capture)
 }
 
 static struct gsd_error *fill_snapshot(struct gsd_capture *capture, struct gsd_process *process,
-                                       const struct copy *copy)
+				       const struct copy *copy)
 {
 	struct gsd_snapshot *snapshot = &capture->snapshot;
 	snapshot->time_unix_ns = copy->figures.halted_unix_ns;
@@ -533,26 +537,25 @@ static void fill_stats(struct gsd_capture *capture, struct gsd_process *process,
 }
 
 static struct gsd_error *analyse(struct gsd_capture *capture, struct gsd_process *process,
-                                 const struct gsd_capture_options *options, const struct copy *copy)
+				 const struct gsd_capture_options *options, const struct copy *copy)
 {
 	bool like_go = options->max_frames == GSD_MAX_FRAMES_GO;
 	if (like_go)
 		GSD_TRY(go_frame_limit(process, &capture->runtime, &capture->snapshot.go_frame_limit));
 	uint32_t flag;
 	memcpy(&flag, copy->flag, sizeof flag);
-	const struct gsd_moment moment = {
-	        .plan = &copy->plan,
-	        .threads = &copy->threads,
-	        .finalizer_known = copy->plan.fixed_count > 0 && copy->flag_range.errnum == 0,
-	        .finalizer_running = (flag & capture->runtime.finalizer.mask) != 0};
+	const struct gsd_moment moment = {.plan = &copy->plan,
+					  .threads = &copy->threads,
+					  .finalizer_known = copy->plan.fixed_count > 0 && copy->flag_range.errnum == 0,
+					  .finalizer_running = (flag & capture->runtime.finalizer.mask) != 0};
 	const struct gsd_analysis_options how = {
-	        .unwind = options->unwind,
-	        /* Elided wrappers do not count in Go's cut, and each is called by a frame that does. */
-	        .max_frames = like_go                    ? 2 * capture->snapshot.go_frame_limit + 2
-	                      : options->max_frames != 0 ? options->max_frames
-	                                                 : DEFAULT_MAX_FRAMES,
-	        .innermost_only = like_go,
-	        .system_goroutines = options->system_goroutines};
+		.unwind = options->unwind,
+		/* Elided wrappers do not count in Go's cut, and each is called by a frame that does. */
+		.max_frames = like_go                    ? 2 * capture->snapshot.go_frame_limit + 2
+			      : options->max_frames != 0 ? options->max_frames
+							 : DEFAULT_MAX_FRAMES,
+		.innermost_only = like_go,
+		.system_goroutines = options->system_goroutines};
 	GSD_TRY(gsd_goroutines_analyse(&capture->runtime, &moment, &how, &capture->analysis));
 	GSD_TRY(read_labels(capture, gsd_process_memory(process)));
 	GSD_TRY(fill_snapshot(capture, process, copy));
@@ -566,18 +569,18 @@ static struct gsd_error *check_options(const struct gsd_capture_options *options
 {
 	if (options->size < sizeof *options)
 		return gsd_error_because(gsd_error_create(GSD_ERROR_INVALID, 0, "take the options of a capture"),
-		                         "their size field is not set");
+					 "their size field is not set");
 	if (options->max_frames != GSD_MAX_FRAMES_GO && options->max_frames > MAX_MAX_FRAMES)
-		return gsd_error_because(gsd_error_create(GSD_ERROR_INVALID, 0, "keep %u frames of each stack",
-		                                          options->max_frames),
-		                         "%u is the most", MAX_MAX_FRAMES);
+		return gsd_error_because(
+			gsd_error_create(GSD_ERROR_INVALID, 0, "keep %u frames of each stack", options->max_frames),
+			"%u is the most", MAX_MAX_FRAMES);
 	if (options->unwind > GSD_UNWIND_TABLE)
 		return gsd_error_create(GSD_ERROR_INVALID, 0, "walk stacks in mode %d", (int)options->unwind);
 	return NULL;
 }
 
 static struct gsd_error *capture_from(struct gsd_capture *capture, struct gsd_process *process,
-                                      const struct gsd_capture_options *options)
+				      const struct gsd_capture_options *options)
 {
 	struct object object;
 	GSD_TRY(find_runtime(process, options, &object, &capture->runtime));
@@ -594,28 +597,27 @@ static struct gsd_error *capture_from(struct gsd_capture *capture, struct gsd_pr
 	return error;
 }
 
-static struct gsd_error *capture_open(struct gsd_capture *capture, pid_t pid,
-                                      const struct gsd_capture_options *options)
+static struct gsd_error *capture_open(struct gsd_capture *capture, pid_t pid, const struct gsd_capture_options *options)
 {
 	struct gsd_process *process;
 	GSD_TRY(gsd_process_open(pid, &process));
 	capture->stats.pid = (uint64_t)pid;
 	capture->stats.exe = keep(&capture->arena, gsd_process_exe_path(process));
 	struct gsd_error *error =
-	        capture->stats.exe == NULL ? gsd_error_no_memory() : capture_from(capture, process, options);
+		capture->stats.exe == NULL ? gsd_error_no_memory() : capture_from(capture, process, options);
 	if (error != NULL && gsd_error_code(error) != GSD_ERROR_GONE && gsd_process_ended(process)) {
 		/* Whatever could not be found or read: that is why. */
 		gsd_error_destroy(error);
 		error = gsd_error_because(gsd_error_create(GSD_ERROR_GONE, 0, "read the goroutines of process %d (%s)",
-		                                           (int)pid, gsd_process_exe_path(process)),
-		                          "it exited while we looked");
+							   (int)pid, gsd_process_exe_path(process)),
+					  "it exited while we looked");
 	}
 	gsd_process_destroy(process);
 	return error;
 }
 
 struct gsd_error *gsd_capture_process(pid_t pid, const struct gsd_capture_options *options,
-                                      struct gsd_capture **capture_ret)
+				      struct gsd_capture **capture_ret)
 {
 	static const struct gsd_capture_options defaults = {.size = sizeof defaults};
 	if (options == NULL)

@@ -8,10 +8,11 @@
 
 #include "base/error.h"
 
-#define RUN_GAP 1024           /* headers closer than this are read in one run */
-#define RUN_BYTES (1 << 20)    /* a run does not get longer, so that one unreadable page costs little */
-#define PAGE_SIZE 4096
-#define HUGE_PAGE_SIZE ((size_t)2 << 20)
+#define RUN_GAP           1024      /* headers closer than this are read in one run */
+#define RUN_BYTES         (1 << 20) /* a run does not get longer, so that one unreadable page costs little */
+#define PAGE_SIZE         4096
+#define WHOLE_STACK_BYTES ((uint64_t)1 << 20) /* a running stack without a thread on it is read whole up to here */
+#define HUGE_PAGE_SIZE    ((size_t)2 << 20)
 
 /* ---- preparing ---- */
 
@@ -72,7 +73,7 @@ static struct gsd_error *make_runs(struct gsd_plan *plan, const uint64_t *known,
 			run->length = (size_t)length;
 		} else {
 			plan->runs[plan->run_count++] =
-			        (struct gsd_range){.address = placed[i].address, .length = plan->header_size};
+				(struct gsd_range){.address = placed[i].address, .length = plan->header_size};
 			bytes += plan->header_size;
 		}
 	}
@@ -90,7 +91,7 @@ static struct gsd_error *make_runs(struct gsd_plan *plan, const uint64_t *known,
 		uint64_t last = run->length - plan->header_size; /* where the last header of the run begins */
 		for (; next < known_count && placed[next].address - run->address <= last; next++)
 			plan->headers[placed[next].element] =
-			        (uint8_t *)run->buffer + (placed[next].address - run->address);
+				(uint8_t *)run->buffer + (placed[next].address - run->address);
 	}
 	free(placed);
 	return NULL;
@@ -99,9 +100,9 @@ static struct gsd_error *make_runs(struct gsd_plan *plan, const uint64_t *known,
 static struct gsd_error *too_many(size_t count, size_t stack_bytes)
 {
 	return gsd_error_because(gsd_error_create(GSD_ERROR_CORRUPT, 0,
-	                                          "make room for %zu goroutines with %zu bytes of stack", count,
-	                                          stack_bytes),
-	                         "no Go program has that many");
+						  "make room for %zu goroutines with %zu bytes of stack", count,
+						  stack_bytes),
+				 "no Go program has that many");
 }
 
 struct gsd_error *gsd_plan_enlarge(struct gsd_plan *plan, size_t links, size_t stack_bytes)
@@ -123,12 +124,12 @@ struct gsd_error *gsd_plan_enlarge(struct gsd_plan *plan, size_t links, size_t s
 		plan->link_capacity = links;
 	}
 	return plan->stack_bytes == NULL || plan->links == NULL || plan->link_ranges == NULL || plan->link_bytes == NULL
-	               ? gsd_error_no_memory()
-	               : NULL;
+		       ? gsd_error_no_memory()
+		       : NULL;
 }
 
 struct gsd_error *gsd_plan_reserve(struct gsd_plan *plan, const struct gsd_plan_room *room, const uint64_t *known,
-                                   size_t known_count)
+				   size_t known_count)
 {
 	if (room->elements > GSD_PLAN_MAX_ELEMENTS || known_count > room->elements)
 		return too_many(room->elements, room->stack_bytes);
@@ -145,8 +146,11 @@ struct gsd_error *gsd_plan_reserve(struct gsd_plan *plan, const struct gsd_plan_
 	plan->new_ranges = allocate_touched(unknown, sizeof *plan->new_ranges);
 	plan->stacks = allocate_touched(room->elements, sizeof *plan->stacks);
 	plan->stack_ranges = allocate_touched(room->elements, sizeof *plan->stack_ranges);
-	if (plan->elements == NULL || plan->headers == NULL || plan->new_headers == NULL || plan->new_ranges == NULL ||
-	    plan->stacks == NULL || plan->stack_ranges == NULL)
+	plan->pieces = allocate_touched(room->pieces, sizeof *plan->pieces);
+	plan->piece_bytes = allocate_touched(room->pieces, GSD_PIECE_BYTES);
+	plan->piece_capacity = room->pieces;
+	if (plan->pieces == NULL || plan->piece_bytes == NULL || plan->elements == NULL || plan->headers == NULL ||
+	    plan->new_headers == NULL || plan->new_ranges == NULL || plan->stacks == NULL || plan->stack_ranges == NULL)
 		return gsd_error_no_memory();
 	GSD_TRY(gsd_plan_enlarge(plan, room->links + 1, room->stack_bytes + 1));
 	return make_runs(plan, plan->elements, known_count);
@@ -166,6 +170,10 @@ void gsd_plan_free(struct gsd_plan *plan)
 	free(plan->links);
 	free(plan->link_ranges);
 	free(plan->link_bytes);
+	free(plan->pieces);
+	free(plan->piece_bytes);
+	plan->pieces = NULL;
+	plan->piece_bytes = NULL;
 	plan->elements = NULL;
 	plan->runs = NULL;
 	plan->run_count = 0;
@@ -179,7 +187,8 @@ void gsd_plan_free(struct gsd_plan *plan)
 	plan->links = NULL;
 	plan->link_ranges = NULL;
 	plan->link_bytes = NULL;
-	plan->known_count = plan->capacity = plan->stack_bytes_capacity = plan->link_capacity = 0;
+	plan->known_count = plan->capacity = plan->stack_bytes_capacity = plan->link_capacity = plan->piece_capacity =
+		0;
 }
 
 /* ---- carrying out: what follows runs while the target is stopped ---- */
@@ -197,8 +206,8 @@ static void read_list(struct gsd_plan *plan, struct gsd_memory *memory)
 	uint64_t array = 0;
 	/* The length first: the array may grow while the target runs, and a longer array has all of a shorter one. */
 	struct gsd_range words[2] = {
-	        {.address = plan->list_length_address, .length = sizeof length, .buffer = &length},
-	        {.address = plan->list_pointer_address, .length = sizeof array, .buffer = &array},
+		{.address = plan->list_length_address, .length = sizeof length, .buffer = &length},
+		{.address = plan->list_pointer_address, .length = sizeof array, .buffer = &array},
 	};
 	gsd_memory_read_ranges(memory, &words[0], 1);
 	gsd_memory_read_ranges(memory, &words[1], 1);
@@ -219,8 +228,8 @@ static void read_list(struct gsd_plan *plan, struct gsd_memory *memory)
 	if (length <= plan->known_count)
 		return;
 	struct gsd_range tail = {.address = array + 8 * plan->known_count,
-	                         .length = 8 * ((size_t)length - plan->known_count),
-	                         .buffer = plan->elements + plan->known_count};
+				 .length = 8 * ((size_t)length - plan->known_count),
+				 .buffer = plan->elements + plan->known_count};
 	gsd_memory_read_ranges(memory, &tail, 1);
 	plan->list_errnum = tail.errnum;
 }
@@ -232,8 +241,9 @@ static void read_headers(struct gsd_plan *plan, struct gsd_memory *memory)
 	for (size_t i = 0; i < unknown; i++) {
 		uint8_t *header = plan->new_headers + i * plan->header_size;
 		plan->headers[plan->known_count + i] = header;
-		plan->new_ranges[i] = (struct gsd_range){
-		        .address = plan->elements[plan->known_count + i], .length = plan->header_size, .buffer = header};
+		plan->new_ranges[i] = (struct gsd_range){.address = plan->elements[plan->known_count + i],
+							 .length = plan->header_size,
+							 .buffer = header};
 	}
 	gsd_memory_read_ranges(memory, plan->new_ranges, unknown);
 	for (size_t i = 0; i < unknown; i++)
@@ -249,44 +259,93 @@ static void read_headers(struct gsd_plan *plan, struct gsd_memory *memory)
 	}
 }
 
+/* Whether an element with this status runs, so that a thread's registers say where it is. */
+static bool runs(const struct gsd_stack_rule *rule, uint32_t status)
+{
+	return status < 64 && (rule->running_statuses >> status & 1) != 0;
+}
+
+static const struct gsd_thread *thread_on(const struct gsd_threads *threads, uint64_t low, uint64_t high)
+{
+	for (size_t i = 0; i < threads->count; i++) {
+		const struct gsd_thread *thread = &threads->items[i];
+		if (thread->state == GSD_THREAD_STOPPED && thread->registers.sp > low && thread->registers.sp <= high)
+			return thread;
+	}
+	return NULL;
+}
+
+/* The thread that the struct in link slot `link` belongs to. */
+static const struct gsd_thread *thread_of_link(const struct gsd_plan *plan, const struct gsd_threads *threads,
+					       size_t link)
+{
+	if (link >= plan->link_count || plan->link_ranges[link].errnum != 0)
+		return NULL;
+	uint64_t tid = word_at(plan->link_bytes + link * plan->link_size, plan->stack_rule.link_tid_offset);
+	for (size_t i = 0; i < threads->count; i++)
+		if (threads->items[i].state == GSD_THREAD_STOPPED && threads->items[i].tid_inside == tid)
+			return &threads->items[i];
+	return NULL;
+}
+
+/* Copies what lies above a thread's sp, in pages so that the end of its stack ends it too. */
+static void read_piece(struct gsd_plan *plan, struct gsd_memory *memory, size_t element,
+		       const struct gsd_thread *thread)
+{
+	if (plan->piece_count == plan->piece_capacity)
+		return;
+	uint8_t *bytes = plan->piece_bytes + plan->piece_count * GSD_PIECE_BYTES;
+	struct gsd_range ranges[GSD_PIECE_BYTES / PAGE_SIZE + 1];
+	size_t count = 0;
+	uint64_t address = thread->registers.sp;
+	for (size_t done = 0; done < GSD_PIECE_BYTES; count++) {
+		size_t length = PAGE_SIZE - (size_t)((address + done) & (PAGE_SIZE - 1));
+		if (length > GSD_PIECE_BYTES - done)
+			length = GSD_PIECE_BYTES - done;
+		ranges[count] = (struct gsd_range){.address = address + done, .length = length, .buffer = bytes + done};
+		done += length;
+	}
+	gsd_memory_read_ranges(memory, ranges, count);
+	struct gsd_thread_piece *piece = &plan->pieces[plan->piece_count++];
+	*piece = (struct gsd_thread_piece){.element = element, .address = address, .bytes = bytes};
+	for (size_t i = 0; i < count && ranges[i].errnum == 0; i++)
+		piece->length += ranges[i].length;
+}
+
 /*
- * Where a stack begins: at the saved stack pointer, or where a thread is on it. A running one without either is read
- * whole (from the first word above its lower bound): its thread is in a signal handler or in the kernel's code pages.
+ * Where a stack begins: at the saved stack pointer, or where a thread is on it. One that runs while its thread is on
+ * another stack is read whole, if it is not too large for that: the saved stack pointer may be an old one.
  */
-static uint64_t stack_start(const struct gsd_plan *plan, const uint8_t *header, uint32_t status, uint64_t low,
-                            uint64_t high, const struct gsd_threads *threads)
+static uint64_t stack_start(const struct gsd_plan *plan, const uint8_t *header, bool running, uint64_t low,
+			    uint64_t high, const struct gsd_threads *threads)
 {
 	const struct gsd_stack_rule *rule = &plan->stack_rule;
 	uint64_t sp = word_at(header, rule->sp_first_offset);
 	if (sp != 0)
 		return sp;
-	bool running = status < 64 && (rule->running_statuses >> status & 1) != 0;
-	if (running) {
-		for (size_t i = 0; i < threads->count; i++) {
-			const struct gsd_thread *thread = &threads->items[i];
-			if (thread->state == GSD_THREAD_STOPPED && thread->registers.sp > low &&
-			    thread->registers.sp <= high)
-				return thread->registers.sp;
-		}
-	}
+	const struct gsd_thread *thread = running ? thread_on(threads, low, high) : NULL;
+	if (thread != NULL)
+		return thread->registers.sp;
 	sp = word_at(header, rule->sp_offset);
-	return running && sp == 0 ? low + 8 : sp;
+	return running && (sp == 0 || high - low <= WHOLE_STACK_BYTES) ? low + 8 : sp;
 }
 
-static void plan_stack(struct gsd_plan *plan, size_t element, const struct gsd_threads *threads)
+/* Plans element's stack; true when its thread is on another one. */
+static bool plan_stack(struct gsd_plan *plan, size_t element, const struct gsd_threads *threads)
 {
 	struct gsd_stack_copy *stack = &plan->stacks[element];
 	*stack = (struct gsd_stack_copy){.outcome = GSD_STACK_NONE};
 	const uint8_t *header = plan->headers[element];
 	if (header == NULL)
-		return;
+		return false;
 	const struct gsd_stack_rule *rule = &plan->stack_rule;
 	uint32_t status = (uint32_t)word_at(header, rule->status_offset) & rule->status_mask;
 	if (status < 64 && (rule->skip_statuses >> status & 1) != 0)
-		return;
+		return false;
+	bool running = runs(rule, status);
 	uint64_t low = word_at(header, rule->low_offset);
 	uint64_t high = word_at(header, rule->high_offset);
-	uint64_t sp = stack_start(plan, header, status, low, high, threads);
+	uint64_t sp = stack_start(plan, header, running, low, high, threads);
 	stack->high = high;
 	stack->address = sp;
 	if (low >= high || sp <= low || sp > high) {
@@ -298,21 +357,29 @@ static void plan_stack(struct gsd_plan *plan, size_t element, const struct gsd_t
 		stack->offset = plan->stack_bytes_needed;
 		plan->stack_bytes_needed += stack->length;
 		stack->outcome =
-		        plan->stack_bytes_needed > plan->stack_bytes_capacity ? GSD_STACK_OVERFLOW : GSD_STACK_READ;
+			plan->stack_bytes_needed > plan->stack_bytes_capacity ? GSD_STACK_OVERFLOW : GSD_STACK_READ;
 	}
+	return running && sp == low + 8;
 }
 
 static void read_stacks(struct gsd_plan *plan, struct gsd_memory *memory, const struct gsd_threads *threads)
 {
 	size_t ranges = 0;
+	size_t link = 0;
 	plan->stack_bytes_needed = 0;
+	plan->piece_count = 0;
 	for (size_t i = 0; i < plan->element_count; i++) {
-		plan_stack(plan, i, threads);
+		bool elsewhere = plan_stack(plan, i, threads);
+		bool linked = plan->headers[i] != NULL && word_at(plan->headers[i], plan->link_offset) != 0;
+		const struct gsd_thread *thread = elsewhere && linked ? thread_of_link(plan, threads, link) : NULL;
+		if (thread != NULL)
+			read_piece(plan, memory, i, thread);
+		link += linked ? 1 : 0;
 		const struct gsd_stack_copy *stack = &plan->stacks[i];
 		if (stack->outcome == GSD_STACK_READ)
 			plan->stack_ranges[ranges++] = (struct gsd_range){.address = stack->address,
-			                                                  .length = stack->length,
-			                                                  .buffer = plan->stack_bytes + stack->offset};
+									  .length = stack->length,
+									  .buffer = plan->stack_bytes + stack->offset};
 	}
 	if (plan->stack_bytes_needed > plan->stack_bytes_capacity)
 		return; /* it will be done again with more room */
@@ -339,8 +406,8 @@ static void read_links(struct gsd_plan *plan, struct gsd_memory *memory)
 			continue;
 		plan->links[slot] = link;
 		plan->link_ranges[slot] = (struct gsd_range){.address = link,
-		                                             .length = plan->link_size,
-		                                             .buffer = plan->link_bytes + slot * plan->link_size};
+							     .length = plan->link_size,
+							     .buffer = plan->link_bytes + slot * plan->link_size};
 	}
 	if (plan->link_count <= plan->link_capacity)
 		gsd_memory_read_ranges(memory, plan->link_ranges, plan->link_count);

@@ -46,6 +46,7 @@ struct gsd_stack_rule {
 	uint32_t status_mask;     /**< applied to it first */
 	uint64_t skip_statuses;   /**< bit n: a header with status n has no stack */
 	uint64_t running_statuses;/**< bit n: the stack of one with status n begins where a thread's sp is in it */
+	size_t link_tid_offset;   /**< in the struct that link_offset leads to: its thread's id, as the target sees it */
 	size_t low_offset;        /**< stack bounds: [low, high) */
 	size_t high_offset;
 	size_t sp_first_offset;   /**< saved stack pointer that counts when it is not 0 (a goroutine in a system call) */
@@ -70,6 +71,18 @@ struct gsd_stack_copy {
 	size_t offset;
 	size_t length;
 	enum gsd_stack_outcome outcome;
+};
+
+/**
+ * The top of the stack that the thread of a running element is on when that is not the element's own: a signal handler's
+ * holds the registers that it interrupted.
+ */
+#define GSD_PIECE_BYTES ((size_t)32 * 1024)
+struct gsd_thread_piece {
+	size_t element;
+	uint64_t address;
+	const uint8_t *bytes;
+	size_t length; /**< may be less than GSD_PIECE_BYTES: up to what could not be read */
 };
 
 /** What to read, and the room for it: offsets and addresses by the caller, arrays by the functions below. */
@@ -105,7 +118,13 @@ struct gsd_plan {
 	struct gsd_range *link_ranges; /* errnum per link: whether it was read */
 	size_t link_capacity;
 
+	/* stacks of threads, for running elements only */
+	struct gsd_thread_piece *pieces;
+	uint8_t *piece_bytes;
+	size_t piece_capacity;
+
 	/* results */
+	size_t piece_count;
 	size_t element_count;
 	size_t link_count;             /* links that were wanted: more than link_capacity is an overflow */
 	size_t stack_bytes_needed;     /* more than capacity: overflow */
@@ -118,6 +137,7 @@ struct gsd_plan_room {
 	size_t elements;
 	size_t links;
 	size_t stack_bytes;
+	size_t pieces; /**< running elements whose thread is on another stack */
 };
 
 /**

@@ -8,15 +8,15 @@
 #include "image/dwarf.h"
 
 #define MAX_GOROUTINES ((uint64_t)1 << 26)
-#define SAMPLE 64                  /* goroutines that are verified */
-#define MAX_STATUS 11
-#define SCAN_BIT 0x1000U
-#define MAX_STACK ((uint64_t)1 << 36)
-#define MAX_GOID ((uint64_t)1 << 56)
-#define MAX_CODE 4096              /* bytes of a function that are searched for operands */
-#define MAX_OPERANDS 512
-#define SCAN_CHUNK ((size_t)1 << 20)
-#define MAX_SCAN ((uint64_t)1 << 30)
+#define SAMPLE         64 /* goroutines that are verified */
+#define MAX_STATUS     11
+#define SCAN_BIT       0x1000U
+#define MAX_STACK      ((uint64_t)1 << 36)
+#define MAX_GOID       ((uint64_t)1 << 56)
+#define MAX_CODE       4096 /* bytes of a function that are searched for operands */
+#define MAX_OPERANDS   512
+#define SCAN_CHUNK     ((size_t)1 << 20)
+#define MAX_SCAN       ((uint64_t)1 << 30)
 
 /* ---- verifying ---- */
 
@@ -43,7 +43,7 @@ static bool valid_g(const struct gsd_layout *layout, uint64_t address, const uin
 
 /* Reads and verifies the first goroutines of the list at `array`. */
 static struct gsd_error *valid_list(struct gsd_memory *memory, const struct gsd_layout *layout, uint64_t array,
-                                    uint64_t length, bool *valid_ret)
+				    uint64_t length, bool *valid_ret)
 {
 	*valid_ret = false;
 	if (length == 0 || length > MAX_GOROUTINES || array == 0 || (array & 7) != 0)
@@ -64,7 +64,7 @@ static struct gsd_error *valid_list(struct gsd_memory *memory, const struct gsd_
 		range = (struct gsd_range){.address = elements[i], .length = bytes, .buffer = g};
 		gsd_memory_read_ranges(memory, &range, 1);
 		valid = elements[i] != 0 && (elements[i] & 7) == 0 && range.errnum == 0 &&
-		        valid_g(layout, elements[i], g);
+			valid_g(layout, elements[i], g);
 		named += valid && word(g, layout->sched_g) == elements[i] ? 1 : 0;
 	}
 	free(g);
@@ -73,16 +73,16 @@ static struct gsd_error *valid_list(struct gsd_memory *memory, const struct gsd_
 }
 
 static bool read_pair(struct gsd_memory *memory, uint64_t pointer_address, uint64_t length_address, uint64_t *array_ret,
-                      uint64_t *length_ret)
+		      uint64_t *length_ret)
 {
 	struct gsd_range ranges[2] = {{.address = length_address, .length = 8, .buffer = length_ret},
-	                              {.address = pointer_address, .length = 8, .buffer = array_ret}};
+				      {.address = pointer_address, .length = 8, .buffer = array_ret}};
 	gsd_memory_read_ranges(memory, ranges, 2);
 	return ranges[0].errnum == 0 && ranges[1].errnum == 0;
 }
 
 static struct gsd_error *verify(const struct gsd_program *program, const struct gsd_layout *layout,
-                                const struct gsd_allgs *allgs, bool *valid_ret)
+				const struct gsd_allgs *allgs, bool *valid_ret)
 {
 	uint64_t array;
 	uint64_t length;
@@ -97,8 +97,8 @@ static struct gsd_error *verify(const struct gsd_program *program, const struct 
  * runtime.allgadd, when it is known and says the same now.
  */
 static struct gsd_error *accept(const struct gsd_program *program, const struct gsd_layout *layout, uint64_t slice,
-                                uint64_t pair_pointer, uint64_t pair_length, enum gsd_allgs_source source,
-                                struct gsd_allgs *allgs_ret, bool *found_ret)
+				uint64_t pair_pointer, uint64_t pair_length, enum gsd_allgs_source source,
+				struct gsd_allgs *allgs_ret, bool *found_ret)
 {
 	struct gsd_allgs allgs = {.pointer_address = slice, .length_address = slice + 8, .source = source};
 	GSD_TRY(verify(program, layout, &allgs, found_ret));
@@ -107,8 +107,7 @@ static struct gsd_error *accept(const struct gsd_program *program, const struct 
 	*allgs_ret = allgs;
 	if (pair_pointer == 0 || pair_length == 0)
 		return NULL;
-	struct gsd_allgs pair = {
-	        .pointer_address = pair_pointer, .length_address = pair_length, .source = source};
+	struct gsd_allgs pair = {.pointer_address = pair_pointer, .length_address = pair_length, .source = source};
 	bool valid;
 	GSD_TRY(verify(program, layout, &pair, &valid));
 	if (valid)
@@ -131,15 +130,14 @@ struct function_code {
 };
 
 static bool load_function(const struct gsd_program *program, const struct gsd_code *code, const char *name,
-                          struct function_code *function)
+			  struct function_code *function)
 {
 	uint64_t end;
 	if (!gsd_code_function_named(code, name, &function->address, &end))
 		return false;
 	uint64_t length = end - function->address;
 	function->length = length < MAX_CODE ? (size_t)length : MAX_CODE;
-	struct gsd_range range = {
-	        .address = function->address, .length = function->length, .buffer = function->bytes};
+	struct gsd_range range = {.address = function->address, .length = function->length, .buffer = function->bytes};
 	gsd_memory_read_ranges(program->memory, &range, 1);
 	return range.errnum == 0;
 }
@@ -157,7 +155,7 @@ static size_t operands(const struct function_code *function, struct operand *lis
 		int32_t displacement;
 		memcpy(&displacement, function->bytes + i, sizeof displacement);
 		list[count++] = (struct operand){
-		        .position = i, .address = function->address + i + 4 + (uint64_t)(int64_t)displacement};
+			.position = i, .address = function->address + i + 4 + (uint64_t)(int64_t)displacement};
 	}
 	return count;
 }
@@ -179,7 +177,7 @@ static bool in_data(const struct gsd_moduledata *data, uint64_t address)
 
 /* runtime.forEachGRace begins with two 8-byte loads: allglen, allgptr. */
 static void find_pair_in_code(const struct gsd_program *program, const struct gsd_code *code,
-                              const struct gsd_moduledata *data, uint64_t *pointer_ret, uint64_t *length_ret)
+			      const struct gsd_moduledata *data, uint64_t *pointer_ret, uint64_t *length_ret)
 {
 	struct function_code function;
 	struct operand list[MAX_OPERANDS];
@@ -235,7 +233,7 @@ static struct gsd_error *variable(const struct gsd_program *program, const char 
 typedef struct gsd_error *look_up_name(const struct gsd_program *program, const char *name, uint64_t *address_ret);
 
 static struct gsd_error *find_by_name(const struct search *search, look_up_name *look_up, enum gsd_allgs_source source,
-                                      struct gsd_allgs *allgs_ret, bool *found_ret)
+				      struct gsd_allgs *allgs_ret, bool *found_ret)
 {
 	uint64_t slice;
 	uint64_t pointer;
@@ -274,14 +272,14 @@ static struct gsd_error *find_by_code(const struct search *search, struct gsd_al
 		if ((slice & 7) == 0 && in_data(search->data, slice) && addressed(list, count, slice + 8) &&
 		    addressed(list, count, slice + 16))
 			GSD_TRY(accept(search->program, search->layout, slice, pointer, length, GSD_ALLGS_CODE,
-			               allgs_ret, found_ret));
+				       allgs_ret, found_ret));
 	}
 	return NULL;
 }
 
 /* One chunk of a data segment: every slice header whose elements are goroutines; the longest one is kept. */
 static struct gsd_error *scan_chunk(const struct search *search, uint64_t address, const uint8_t *bytes, size_t length,
-                                    struct gsd_allgs *allgs_ret, uint64_t *longest)
+				    struct gsd_allgs *allgs_ret, uint64_t *longest)
 {
 	for (size_t i = 0; i + 24 <= length; i += 8) {
 		uint64_t array = word(bytes, (uint32_t)i);
@@ -295,15 +293,14 @@ static struct gsd_error *scan_chunk(const struct search *search, uint64_t addres
 		if (!valid)
 			continue;
 		*longest = count;
-		*allgs_ret = (struct gsd_allgs){.pointer_address = address + i,
-		                                .length_address = address + i + 8,
-		                                .source = GSD_ALLGS_SCAN};
+		*allgs_ret = (struct gsd_allgs){
+			.pointer_address = address + i, .length_address = address + i + 8, .source = GSD_ALLGS_SCAN};
 	}
 	return NULL;
 }
 
 static struct gsd_error *scan_segment(const struct search *search, uint64_t start, uint64_t end,
-                                      struct gsd_allgs *allgs_ret, uint64_t *longest)
+				      struct gsd_allgs *allgs_ret, uint64_t *longest)
 {
 	if (start >= end || end - start > MAX_SCAN)
 		return NULL;
@@ -328,7 +325,7 @@ static struct gsd_error *find_by_scan(const struct search *search, struct gsd_al
 	uint64_t longest = 0;
 	GSD_TRY(scan_segment(search, (search->data->bss + 7) & ~UINT64_C(7), search->data->ebss, allgs_ret, &longest));
 	GSD_TRY(scan_segment(search, (search->data->data + 7) & ~UINT64_C(7), search->data->edata, allgs_ret,
-	                     &longest));
+			     &longest));
 	*found_ret = longest > 0;
 	return NULL;
 }
@@ -338,14 +335,14 @@ static const struct {
 	const char *tried;
 	struct gsd_error *(*find)(const struct search *search, struct gsd_allgs *allgs_ret, bool *found_ret);
 } sources_in_order[] = {
-        {GSD_ALLGS_SYMBOL, "symbol table", find_by_symbol},
-        {GSD_ALLGS_CODE, "code of runtime.allgadd", find_by_code},
-        {GSD_ALLGS_DWARF, "DWARF", find_by_dwarf},
-        {GSD_ALLGS_SCAN, "scan of the data segments", find_by_scan},
+	{GSD_ALLGS_SYMBOL, "symbol table", find_by_symbol},
+	{GSD_ALLGS_CODE, "code of runtime.allgadd", find_by_code},
+	{GSD_ALLGS_DWARF, "DWARF", find_by_dwarf},
+	{GSD_ALLGS_SCAN, "scan of the data segments", find_by_scan},
 };
 
 struct gsd_error *gsd_allgs_find(const struct gsd_program *program, const struct gsd_code *code,
-                                 const struct gsd_layout *layout, unsigned sources, struct gsd_allgs *allgs_ret)
+				 const struct gsd_layout *layout, unsigned sources, struct gsd_allgs *allgs_ret)
 {
 	size_t module_count;
 	const struct gsd_module *modules = gsd_code_modules(code, &module_count);
@@ -356,7 +353,8 @@ struct gsd_error *gsd_allgs_find(const struct gsd_program *program, const struct
 			continue;
 		bool found = false;
 		struct gsd_error *error = sources_in_order[i].find(&search, allgs_ret, &found);
-		if (error != NULL && gsd_error_code(error) != GSD_ERROR_CORRUPT && gsd_error_code(error) != GSD_ERROR_IO)
+		if (error != NULL && gsd_error_code(error) != GSD_ERROR_CORRUPT &&
+		    gsd_error_code(error) != GSD_ERROR_IO)
 			return error;
 		gsd_error_destroy(error); /* a broken symbol table or DWARF: the next source */
 		if (found)
@@ -366,7 +364,7 @@ struct gsd_error *gsd_allgs_find(const struct gsd_program *program, const struct
 		strncat(tried, sources_in_order[i].tried, sizeof tried - strlen(tried) - 1);
 	}
 	return gsd_error_because(gsd_error_create(GSD_ERROR_MISSING, 0, "find runtime.allgs, the list of goroutines"),
-	                         "no list of valid goroutines was found by: %s", tried);
+				 "no list of valid goroutines was found by: %s", tried);
 }
 
 /* ---- the finalizer flag ---- */
@@ -417,7 +415,7 @@ static uint64_t find_flag_in_code(const struct gsd_program *program, const struc
 }
 
 struct gsd_error *gsd_finalizer_flag_find(const struct gsd_program *program, const struct gsd_code *code,
-                                          struct gsd_finalizer_flag *flag_ret)
+					  struct gsd_finalizer_flag *flag_ret)
 {
 	bool old = gsd_code_go_minor(code) <= 19;
 	struct gsd_finalizer_flag flag = {.size = old ? 1 : 4, .mask = old ? 0xff : 2};

@@ -29,13 +29,19 @@ static const struct id_row {
 	enum gsd_special special;
 	uint8_t id_18, id_22, id_25;
 } id_rows[] = {
-        {GSD_SPECIAL_ASYNC_PREEMPT, 3, 3, 3},  {GSD_SPECIAL_CGOCALLBACK, 4, 4, 4},
-        {GSD_SPECIAL_COROSTART, 0, 5, 5},      {GSD_SPECIAL_DEBUG_CALL, 5, 6, 6},
-        {GSD_SPECIAL_GOEXIT, 7, 8, 8},         {GSD_SPECIAL_PANIC, 9, 10, 10},
-        {GSD_SPECIAL_PANIC, 14, 15, 15},       {GSD_SPECIAL_HANDLE_ASYNC_EVENT, 10, 11, 11},
-        {GSD_SPECIAL_RUN_FINALIZERS, 16, 17, 18}, {GSD_SPECIAL_RUNTIME_MAIN, 17, 18, 17},
-        {GSD_SPECIAL_RUN_CLEANUPS, 0, 0, 19},  {GSD_SPECIAL_SIGPANIC, 18, 19, 20},
-        {GSD_SPECIAL_WRAPPER, 21, 22, 23},
+	{GSD_SPECIAL_ASYNC_PREEMPT, 3, 3, 3},
+	{GSD_SPECIAL_CGOCALLBACK, 4, 4, 4},
+	{GSD_SPECIAL_COROSTART, 0, 5, 5},
+	{GSD_SPECIAL_DEBUG_CALL, 5, 6, 6},
+	{GSD_SPECIAL_GOEXIT, 7, 8, 8},
+	{GSD_SPECIAL_PANIC, 9, 10, 10},
+	{GSD_SPECIAL_PANIC, 14, 15, 15},
+	{GSD_SPECIAL_HANDLE_ASYNC_EVENT, 10, 11, 11},
+	{GSD_SPECIAL_RUN_FINALIZERS, 16, 17, 18},
+	{GSD_SPECIAL_RUNTIME_MAIN, 17, 18, 17},
+	{GSD_SPECIAL_RUN_CLEANUPS, 0, 0, 19},
+	{GSD_SPECIAL_SIGPANIC, 18, 19, 20},
+	{GSD_SPECIAL_WRAPPER, 21, 22, 23},
 };
 
 static void fill_special_ids(struct gsd_code *code)
@@ -57,27 +63,26 @@ static struct gsd_error *confirm_special_ids(const struct gsd_code *code)
 		const char *name;
 		enum gsd_special special;
 	} known[] = {
-	        {"runtime.goexit", GSD_SPECIAL_GOEXIT},
-	        {"runtime.sigpanic", GSD_SPECIAL_SIGPANIC},
-	        {"runtime.main", GSD_SPECIAL_RUNTIME_MAIN},
-	        {"runtime.gopanic", GSD_SPECIAL_PANIC},
-	        {"runtime.asyncPreempt", GSD_SPECIAL_ASYNC_PREEMPT},
+		{"runtime.goexit", GSD_SPECIAL_GOEXIT},
+		{"runtime.sigpanic", GSD_SPECIAL_SIGPANIC},
+		{"runtime.main", GSD_SPECIAL_RUNTIME_MAIN},
+		{"runtime.gopanic", GSD_SPECIAL_PANIC},
+		{"runtime.asyncPreempt", GSD_SPECIAL_ASYNC_PREEMPT},
 	};
 	for (size_t i = 0; i < GSD_ARRAY_SIZE(known); i++) {
 		struct gsd_function function;
 		if (!gsd_pclntab_find_name(&code->modules[0].table, known[i].name, &function))
 			continue;
 		if (gsd_code_special(code, function.id) != known[i].special)
-			return gsd_error_because(
-			        gsd_error_create(GSD_ERROR_UNSUPPORTED, 0, "read the function table"),
-			        "%s has function id %u, which is not its id in Go 1.%u", known[i].name, function.id,
-			        code->go_minor);
+			return gsd_error_because(gsd_error_create(GSD_ERROR_UNSUPPORTED, 0, "read the function table"),
+						 "%s has function id %u, which is not its id in Go 1.%u", known[i].name,
+						 function.id, code->go_minor);
 	}
 	return NULL;
 }
 
 struct gsd_error *gsd_code_create(struct gsd_module *modules, size_t count, unsigned go_minor,
-                                  struct gsd_block_cache *cache, struct gsd_code **code_ret)
+				  struct gsd_block_cache *cache, struct gsd_code **code_ret)
 {
 	struct gsd_code *code = calloc(1, sizeof *code);
 	struct gsd_hash *memo = gsd_hash_create(4096);
@@ -137,7 +142,7 @@ enum gsd_special gsd_code_special(const struct gsd_code *code, uint8_t id)
 }
 
 bool gsd_code_find(const struct gsd_code *code, uint64_t pc, const struct gsd_module **module_ret,
-                   struct gsd_function *function_ret, uint64_t *offset_ret)
+		   struct gsd_function *function_ret, uint64_t *offset_ret)
 {
 	for (size_t i = 0; i < code->module_count; i++) {
 		const struct gsd_module *module = &code->modules[i];
@@ -153,6 +158,13 @@ bool gsd_code_find(const struct gsd_code *code, uint64_t pc, const struct gsd_mo
 	return false;
 }
 
+/* runtime.gogo ends in a file-local function of its own, which has no function id. */
+static bool is_gogo(const struct gsd_module *module, const struct gsd_function *function)
+{
+	const char *name = gsd_pclntab_name(&module->table, function->name);
+	return name != NULL && (strcmp(name, "gogo") == 0 || strcmp(name, "runtime.gogo") == 0);
+}
+
 static struct gsd_pc_info describe_pc(const struct gsd_code *code, uint64_t pc)
 {
 	struct gsd_pc_info info = {.stack_depth = -1};
@@ -164,6 +176,8 @@ static struct gsd_pc_info describe_pc(const struct gsd_code *code, uint64_t pc)
 	info.entry = gsd_module_text_address(module, function.entry);
 	info.flags = function.flags;
 	info.special = (uint8_t)gsd_code_special(code, function.id);
+	if ((function.flags & GSD_FUNCTION_SP_WRITE) != 0 && is_gogo(module, &function))
+		info.special = GSD_SPECIAL_GOGO;
 	if (function.stack_depths != 0)
 		info.stack_depth = gsd_pclntab_value(&module->table, &function, function.stack_depths, offset);
 	return info;

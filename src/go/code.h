@@ -23,6 +23,7 @@ enum gsd_special {
 	GSD_SPECIAL_COROSTART,
 	GSD_SPECIAL_RUN_FINALIZERS,
 	GSD_SPECIAL_RUN_CLEANUPS,
+	GSD_SPECIAL_GOGO, /**< the jump back to a goroutine; known by name, only in gsd_pc_info */
 	GSD_SPECIAL_OTHER
 };
 

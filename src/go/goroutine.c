@@ -6,8 +6,9 @@
 
 #include "base/error.h"
 #include "base/hash.h"
+#include "go/signal_frame.h"
 
-#define MAX_STACK_BYTES ((uint64_t)1 << 31) /* twice the runtime's own limit on 64-bit machines */
+#define MAX_STACK_BYTES    ((uint64_t)1 << 31) /* twice the runtime's own limit on 64-bit machines */
 #define STATUS_BIT(status) (UINT64_C(1) << (status))
 
 void gsd_goroutines_plan(const struct gsd_runtime *runtime, struct gsd_plan *plan)
@@ -18,17 +19,18 @@ void gsd_goroutines_plan(const struct gsd_runtime *runtime, struct gsd_plan *pla
 	plan->header_size = gsd_layout_g_bytes(layout);
 	plan->link_offset = layout->m;
 	plan->link_size = gsd_layout_m_bytes(layout);
-	plan->stack_rule = (struct gsd_stack_rule){
-	        .status_offset = layout->atomicstatus,
-	        .status_mask = ~GSD_STATUS_SCAN_BIT,
-	        .skip_statuses =
-	                STATUS_BIT(GSD_STATUS_IDLE) | STATUS_BIT(GSD_STATUS_DEAD) | STATUS_BIT(GSD_STATUS_DEADEXTRA),
-	        .running_statuses = STATUS_BIT(GSD_STATUS_RUNNING),
-	        .low_offset = layout->stack_low,
-	        .high_offset = layout->stack_high,
-	        .sp_first_offset = layout->syscallsp,
-	        .sp_offset = layout->sched_sp,
-	        .max_stack_bytes = MAX_STACK_BYTES};
+	plan->stack_rule =
+		(struct gsd_stack_rule){.status_offset = layout->atomicstatus,
+					.status_mask = ~GSD_STATUS_SCAN_BIT,
+					.skip_statuses = STATUS_BIT(GSD_STATUS_IDLE) | STATUS_BIT(GSD_STATUS_DEAD) |
+							 STATUS_BIT(GSD_STATUS_DEADEXTRA),
+					.running_statuses = STATUS_BIT(GSD_STATUS_RUNNING),
+					.link_tid_offset = layout->m_procid,
+					.low_offset = layout->stack_low,
+					.high_offset = layout->stack_high,
+					.sp_first_offset = layout->syscallsp,
+					.sp_offset = layout->sched_sp,
+					.max_stack_bytes = MAX_STACK_BYTES};
 }
 
 /* ---- state of an analysis ---- */
@@ -50,6 +52,7 @@ struct analysis {
 /* A header decoded. */
 struct header {
 	struct gsd_goroutine goroutine;
+	size_t element; /* its index in the plan */
 	const struct gsd_stack_copy *stack;
 	const uint8_t *m; /* its thread's struct, NULL: none */
 	uint64_t low, high;
@@ -76,7 +79,8 @@ static void decode(const struct gsd_layout *layout, const uint8_t *g, struct hea
 	goroutine->scan = (status & GSD_STATUS_SCAN_BIT) != 0;
 	goroutine->goid = word(g, layout->goid);
 	goroutine->parent_goid = word(g, layout->parent_goid);
-	/* The first goroutine was made by the start-up code, which nobody wants to read about (runtime/traceback.go, printcreatedby). */
+	/* The first goroutine was made by the start-up code, which nobody wants to read about (runtime/traceback.go,
+	 * printcreatedby). */
 	goroutine->creator_pc = goroutine->goid == 1 ? 0 : word(g, layout->gopc);
 	goroutine->start_pc = word(g, layout->startpc);
 	goroutine->wait_since = word(g, layout->waitsince);
@@ -140,9 +144,7 @@ static struct gsd_error *decide_system(struct analysis *analysis, struct header 
 	switch ((enum origin)origin) {
 	case ORIGIN_USER: header->goroutine.system = false; break;
 	case ORIGIN_SYSTEM: header->goroutine.system = true; break;
-	case ORIGIN_FINALIZERS:
-		header->goroutine.system = !finalizer_runs(analysis, &header->goroutine);
-		break;
+	case ORIGIN_FINALIZERS: header->goroutine.system = !finalizer_runs(analysis, &header->goroutine); break;
 	case ORIGIN_CLEANUPS: header->goroutine.system = !header->running_cleanups; break;
 	}
 	return NULL;
@@ -167,54 +169,90 @@ static bool on_stack(const struct header *header, uint64_t sp)
 	return sp > header->low && sp <= header->high;
 }
 
-/* A running goroutine: its thread's registers, or where it left its stack for the system stack. */
+/*
+ * From registers on the goroutine's stack. In the last instructions of gogo sp is already the goroutine's and pc is
+ * not: it is still in sched, which keeps it (runtime/asm_amd64.s, gogo).
+ */
+static enum gsd_unreadable start_on_stack(const struct analysis *analysis, const struct header *header,
+					  const struct gsd_registers *registers, struct gsd_walk_start *start)
+{
+	struct gsd_pc_info info;
+	if (!gsd_code_pc(analysis->runtime->code, registers->pc, &info))
+		return GSD_UNREADABLE_COUNT;
+	if (info.special == GSD_SPECIAL_GOGO)
+		*start = (struct gsd_walk_start){.pc = header->sched_pc, .sp = registers->sp};
+	else
+		*start = (struct gsd_walk_start){
+			.pc = registers->pc, .sp = registers->sp, .bp = registers->bp, .exact = true};
+	return GSD_READABLE;
+}
+
+/* The registers that a signal interrupted on the goroutine's stack, when its thread is in the handler. */
+static bool interrupted_by_signal(const struct analysis *analysis, const struct header *header,
+				  struct gsd_registers *registers)
+{
+	const struct gsd_plan *plan = analysis->moment->plan;
+	for (size_t i = 0; i < plan->piece_count; i++) {
+		const struct gsd_thread_piece *piece = &plan->pieces[i];
+		struct gsd_stack_view view = {.start = piece->address, .bytes = piece->bytes, .length = piece->length};
+		if (piece->element == header->element)
+			return gsd_signal_frame_find(&view, header->low, header->high, registers);
+	}
+	return false;
+}
+
+/*
+ * A running goroutine: its thread's registers; or, while the thread is on another stack, where a call through the vDSO,
+ * a signal or the switch to the system stack left the goroutine's own.
+ */
 static enum gsd_unreadable start_running(const struct analysis *analysis, const struct header *header,
-                                         struct gsd_walk_start *start)
+					 struct gsd_walk_start *start)
 {
 	const struct gsd_layout *layout = &analysis->runtime->layout;
 	const struct gsd_thread *thread = thread_of(analysis, header);
-	if (thread != NULL && thread->state == GSD_THREAD_STOPPED && on_stack(header, thread->registers.sp)) {
-		*start = (struct gsd_walk_start){.pc = thread->registers.pc,
-		                                 .sp = thread->registers.sp,
-		                                 .bp = thread->registers.bp,
-		                                 .exact = true};
-		return GSD_READABLE;
-	}
+	struct gsd_registers registers;
+	if (thread != NULL && thread->state == GSD_THREAD_STOPPED && on_stack(header, thread->registers.sp))
+		return start_on_stack(analysis, header, &thread->registers, start);
 	if (header->m != NULL && on_stack(header, word(header->m, layout->m_vdso_sp))) {
 		*start = (struct gsd_walk_start){.pc = word(header->m, layout->m_vdso_pc),
-		                                 .sp = word(header->m, layout->m_vdso_sp)};
+						 .sp = word(header->m, layout->m_vdso_sp)};
 		return GSD_READABLE;
 	}
+	if (interrupted_by_signal(analysis, header, &registers))
+		return start_on_stack(analysis, header, &registers, start);
 	if (on_stack(header, header->sched_sp)) {
-		*start = (struct gsd_walk_start){
-		        .pc = header->sched_pc, .sp = header->sched_sp, .bp = header->sched_bp};
+		*start =
+			(struct gsd_walk_start){.pc = header->sched_pc, .sp = header->sched_sp, .bp = header->sched_bp};
 		return GSD_READABLE;
 	}
 	return thread == NULL || thread->state != GSD_THREAD_STOPPED ? GSD_UNREADABLE_NO_THREAD
-	                                                             : GSD_UNREADABLE_RUNNING;
+								     : GSD_UNREADABLE_RUNNING;
 }
 
 static enum gsd_unreadable find_start(const struct analysis *analysis, const struct header *header,
-                                      struct gsd_walk_start *start)
+				      struct gsd_walk_start *start)
 {
 	/* syscallsp counts whatever the status says: it is set while the frames below it are live (runtime, initAt). */
 	if (header->syscall_sp != 0) {
 		*start = (struct gsd_walk_start){.pc = header->syscall_pc,
-		                                 .sp = header->syscall_sp,
-		                                 .bp = header->syscall_bp,
-		                                 .system_call = true};
+						 .sp = header->syscall_sp,
+						 .bp = header->syscall_bp,
+						 .system_call = true};
 		return GSD_READABLE;
 	}
 	switch (header->goroutine.status) {
 	case GSD_STATUS_RUNNING: return start_running(analysis, header, start);
+	case GSD_STATUS_COPYSTACK:
+		/* The saved frame pointers may still be those of the old stack: nothing to check with. */
+		*start = (struct gsd_walk_start){.pc = header->sched_pc, .sp = header->sched_sp};
+		return GSD_READABLE;
 	case GSD_STATUS_RUNNABLE:
 	case GSD_STATUS_SYSCALL:
 	case GSD_STATUS_WAITING:
-	case GSD_STATUS_COPYSTACK:
 	case GSD_STATUS_PREEMPTED:
 	case GSD_STATUS_LEAKED:
-		*start = (struct gsd_walk_start){
-		        .pc = header->sched_pc, .sp = header->sched_sp, .bp = header->sched_bp};
+		*start =
+			(struct gsd_walk_start){.pc = header->sched_pc, .sp = header->sched_sp, .bp = header->sched_bp};
 		return GSD_READABLE;
 	default: return GSD_UNREADABLE_STATUS;
 	}
@@ -226,16 +264,14 @@ static enum gsd_unreadable reason_of_outcome(const struct header *header)
 	case GSD_STACK_READ: return GSD_READABLE;
 	case GSD_STACK_TOO_LARGE: return GSD_UNREADABLE_TOO_LARGE;
 	case GSD_STACK_UNMAPPED: return GSD_UNREADABLE_UNMAPPED;
-	default:
-		return header->goroutine.status == GSD_STATUS_RUNNING ? GSD_UNREADABLE_RUNNING
-		                                                      : GSD_UNREADABLE_BOUNDS;
+	default: return header->goroutine.status == GSD_STATUS_RUNNING ? GSD_UNREADABLE_RUNNING : GSD_UNREADABLE_BOUNDS;
 	}
 }
 
 /* ---- stacks, each once ---- */
 
 static struct gsd_error *intern_stack(struct analysis *analysis, const uint64_t *words, size_t count,
-                                      uint32_t *index_ret)
+				      uint32_t *index_ret)
 {
 	struct gsd_analysis *result = analysis->result;
 	/* Different stacks with one hash: the next seed. */
@@ -287,13 +323,15 @@ static struct gsd_error *walk_stack(struct analysis *analysis, struct header *he
 	enum gsd_unreadable reason = reason_of_outcome(header);
 	if (reason == GSD_READABLE)
 		reason = find_start(analysis, header, &start);
+	if (reason == GSD_UNREADABLE_COUNT)
+		return gsd_error_no_memory();
 	if (reason == GSD_READABLE) {
 		struct gsd_stack_view view = {.start = header->stack->address,
-		                              .bytes = analysis->moment->plan->stack_bytes + header->stack->offset,
-		                              .length = header->stack->length};
+					      .bytes = analysis->moment->plan->stack_bytes + header->stack->offset,
+					      .length = header->stack->length};
 		struct gsd_walk_result walked;
 		if (!gsd_walk(analysis->runtime->code, &view, &start, analysis->options->unwind, &analysis->frames,
-		              &walked))
+			      &walked))
 			return gsd_error_no_memory();
 		reason = walked.unreadable;
 		analysis->result->frames += analysis->frames.total;
@@ -329,14 +367,14 @@ static struct gsd_error *add_goroutine(struct analysis *analysis, struct header 
 	GSD_TRY(walk_stack(analysis, header));
 	GSD_TRY(intern_labels(analysis, header));
 	return gsd_goroutine_array_append(&analysis->result->goroutines, header->goroutine) ? NULL
-	                                                                                    : gsd_error_no_memory();
+											    : gsd_error_no_memory();
 }
 
 /* A g that could not be read is still a goroutine: it is in the result, marked. */
 static struct gsd_error *add_unmapped(struct analysis *analysis, uint64_t address)
 {
 	struct gsd_goroutine goroutine = {
-	        .address = address, .labels = GSD_NO_LABELS, .unreadable = GSD_UNREADABLE_UNMAPPED};
+		.address = address, .labels = GSD_NO_LABELS, .unreadable = GSD_UNREADABLE_UNMAPPED};
 	uint64_t word_of_reason = GSD_PC_UNREADABLE(GSD_UNREADABLE_UNMAPPED);
 	GSD_TRY(intern_stack(analysis, &word_of_reason, 1, &goroutine.stack));
 	analysis->result->unreadable++;
@@ -356,7 +394,8 @@ static struct gsd_error *add_all(struct analysis *analysis)
 			GSD_TRY(add_unmapped(analysis, plan->elements[i]));
 			continue;
 		}
-		struct header header = {.stack = &plan->stacks[i], .goroutine = {.address = plan->elements[i]}};
+		struct header header = {
+			.element = i, .stack = &plan->stacks[i], .goroutine = {.address = plan->elements[i]}};
 		if (word(g, layout->m) != 0) {
 			if (link < plan->link_count && plan->link_ranges[link].errnum == 0)
 				header.m = plan->link_bytes + link * plan->link_size;
@@ -378,19 +417,19 @@ void gsd_analysis_free(struct gsd_analysis *analysis)
 }
 
 struct gsd_error *gsd_goroutines_analyse(const struct gsd_runtime *runtime, const struct gsd_moment *moment,
-                                         const struct gsd_analysis_options *options, struct gsd_analysis *analysis_ret)
+					 const struct gsd_analysis_options *options, struct gsd_analysis *analysis_ret)
 {
 	struct gsd_analysis result = {0};
 	struct analysis analysis = {.runtime = runtime,
-	                            .moment = moment,
-	                            .options = options,
-	                            .result = &result,
-	                            .origins = gsd_hash_create(64),
-	                            .stack_hashes = gsd_hash_create(256),
-	                            .label_indexes = gsd_hash_create(64)};
-	struct gsd_error *error =
-	        gsd_frame_buffer_init(&analysis.frames, options->max_frames, options->innermost_only);
-	if (error == NULL && (analysis.origins == NULL || analysis.stack_hashes == NULL || analysis.label_indexes == NULL))
+				    .moment = moment,
+				    .options = options,
+				    .result = &result,
+				    .origins = gsd_hash_create(64),
+				    .stack_hashes = gsd_hash_create(256),
+				    .label_indexes = gsd_hash_create(64)};
+	struct gsd_error *error = gsd_frame_buffer_init(&analysis.frames, options->max_frames, options->innermost_only);
+	if (error == NULL &&
+	    (analysis.origins == NULL || analysis.stack_hashes == NULL || analysis.label_indexes == NULL))
 		error = gsd_error_no_memory();
 	if (error == NULL)
 		error = add_all(&analysis);

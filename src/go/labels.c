@@ -6,9 +6,9 @@
 
 #include "base/error.h"
 
-#define MAX_LABELS 4096              /* of one goroutine */
+#define MAX_LABELS 4096 /* of one goroutine */
 #define MAX_STRING ((uint64_t)1 << 20)
-#define MAX_BYTES ((uint64_t)1 << 30) /* of all label strings of a capture */
+#define MAX_BYTES  ((uint64_t)1 << 30) /* of all label strings of a capture */
 
 /* A string of the target. */
 struct remote_string {
@@ -59,32 +59,31 @@ struct slice_header {
 };
 
 static struct gsd_error *collect_slices(struct reader *reader, const uint64_t *pointers, size_t count,
-                                        struct extent *extents)
+					struct extent *extents)
 {
 	struct slice_header *headers = calloc(count, sizeof *headers);
 	struct gsd_range *ranges = calloc(count, sizeof *ranges);
 	struct gsd_error *error = headers == NULL || ranges == NULL ? gsd_error_no_memory() : NULL;
 	for (size_t i = 0; i < count && error == NULL; i++)
-		ranges[i] = (struct gsd_range){
-		        .address = pointers[i], .length = sizeof *headers, .buffer = &headers[i]};
+		ranges[i] =
+			(struct gsd_range){.address = pointers[i], .length = sizeof *headers, .buffer = &headers[i]};
 	if (error == NULL)
 		gsd_memory_read_ranges(reader->memory, ranges, count);
 	for (size_t i = 0; i < count && error == NULL; i++) {
 		const struct slice_header *header = &headers[i];
 		extents[i] = (struct extent){.first = reader->labels.count};
-		extents[i].readable = ranges[i].errnum == 0 && header->length <= header->capacity &&
-		                      header->length <= MAX_LABELS;
+		extents[i].readable =
+			ranges[i].errnum == 0 && header->length <= header->capacity && header->length <= MAX_LABELS;
 		for (uint64_t k = 0; extents[i].readable && k < header->length && error == NULL; k++)
 			if (!remote_labels_append(&reader->labels, (struct remote_label){{0, 0}, {0, 0}}))
 				error = gsd_error_no_memory();
 		extents[i].count = reader->labels.count - extents[i].first;
 	}
 	for (size_t i = 0; i < count && error == NULL; i++)
-		ranges[i] = (struct gsd_range){.address = headers[i].address,
-		                               .length = extents[i].count * sizeof(struct remote_label),
-		                               .buffer = extents[i].count == 0
-		                                                 ? NULL
-		                                                 : reader->labels.items + extents[i].first};
+		ranges[i] = (struct gsd_range){
+			.address = headers[i].address,
+			.length = extents[i].count * sizeof(struct remote_label),
+			.buffer = extents[i].count == 0 ? NULL : reader->labels.items + extents[i].first};
 	if (error == NULL)
 		gsd_memory_read_ranges(reader->memory, ranges, count);
 	for (size_t i = 0; i < count && error == NULL; i++)
@@ -107,9 +106,9 @@ static struct gsd_error *collect_bucket(struct reader *reader, const uint8_t *bu
 		if (bucket[slot] < TOPHASH_USED)
 			continue;
 		struct remote_label label = {
-		        .key = {word_at(bucket, BUCKET_KEYS + 16 * slot), word_at(bucket, BUCKET_KEYS + 16 * slot + 8)},
-		        .value = {word_at(bucket, BUCKET_VALUES + 16 * slot),
-		                  word_at(bucket, BUCKET_VALUES + 16 * slot + 8)}};
+			.key = {word_at(bucket, BUCKET_KEYS + 16 * slot), word_at(bucket, BUCKET_KEYS + 16 * slot + 8)},
+			.value = {word_at(bucket, BUCKET_VALUES + 16 * slot),
+				  word_at(bucket, BUCKET_VALUES + 16 * slot + 8)}};
 		if (!remote_labels_append(&reader->labels, label))
 			return gsd_error_no_memory();
 	}
@@ -160,7 +159,7 @@ static struct gsd_error *collect_map(struct reader *reader, uint64_t pointer, st
 /* ---- the strings ---- */
 
 static struct gsd_error *plan_string(struct reader *reader, const struct remote_string *string, struct gsd_arena *arena,
-                                     struct gsd_range *range, bool *readable)
+				     struct gsd_range *range, bool *readable)
 {
 	if (string->length > MAX_STRING || reader->bytes + string->length > MAX_BYTES) {
 		*readable = false;
@@ -169,8 +168,8 @@ static struct gsd_error *plan_string(struct reader *reader, const struct remote_
 	}
 	reader->bytes += string->length;
 	*range = (struct gsd_range){.address = string->address,
-	                            .length = (size_t)string->length,
-	                            .buffer = gsd_arena_allocate(arena, (size_t)string->length + 1)};
+				    .length = (size_t)string->length,
+				    .buffer = gsd_arena_allocate(arena, (size_t)string->length + 1)};
 	return range->buffer == NULL ? gsd_error_no_memory() : NULL;
 }
 
@@ -184,7 +183,7 @@ static int by_key(const void *left, const void *right)
 }
 
 static struct gsd_error *make_set(const struct gsd_range *ranges, const struct extent *extent, struct gsd_arena *arena,
-                                  struct gsd_label_set *set, bool *readable)
+				  struct gsd_label_set *set, bool *readable)
 {
 	*set = (struct gsd_label_set){0};
 	struct gsd_label *labels = gsd_arena_allocate(arena, extent->count * sizeof *labels);
@@ -200,9 +199,9 @@ static struct gsd_error *make_set(const struct gsd_range *ranges, const struct e
 			break;
 		}
 		labels[i] = (struct gsd_label){.key = key->buffer,
-		                               .key_length = key->length,
-		                               .value = value->buffer,
-		                               .value_length = value->length};
+					       .key_length = key->length,
+					       .value = value->buffer,
+					       .value_length = value->length};
 	}
 	if (!*readable)
 		return NULL;
@@ -213,7 +212,7 @@ static struct gsd_error *make_set(const struct gsd_range *ranges, const struct e
 }
 
 static struct gsd_error *read_strings(struct reader *reader, struct extent *extents, size_t count,
-                                      struct gsd_arena *arena, struct gsd_label_set *sets, bool *readable)
+				      struct gsd_arena *arena, struct gsd_label_set *sets, bool *readable)
 {
 	size_t strings = 2 * reader->labels.count;
 	struct gsd_range *ranges = calloc(strings + 1, sizeof *ranges);
@@ -228,7 +227,7 @@ static struct gsd_error *read_strings(struct reader *reader, struct extent *exte
 			error = plan_string(reader, &label->key, arena, &ranges[2 * k], &extents[i].readable);
 			if (error == NULL)
 				error = plan_string(reader, &label->value, arena, &ranges[2 * k + 1],
-				                    &extents[i].readable);
+						    &extents[i].readable);
 		}
 	}
 	if (error == NULL)
@@ -240,7 +239,7 @@ static struct gsd_error *read_strings(struct reader *reader, struct extent *exte
 }
 
 struct gsd_error *gsd_labels_read(struct gsd_memory *memory, unsigned go_minor, const uint64_t *pointers, size_t count,
-                                  struct gsd_arena *arena, struct gsd_label_set *sets_ret, bool *readable_ret)
+				  struct gsd_arena *arena, struct gsd_label_set *sets_ret, bool *readable_ret)
 {
 	if (count == 0)
 		return NULL;

@@ -7,7 +7,7 @@
 #include "base/error.h"
 
 #define MAX_STRUCT_BYTES 65536
-#define MEMBER(name) offsetof(struct gsd_layout, name)
+#define MEMBER(name)     offsetof(struct gsd_layout, name)
 
 /*
  * A member of gsd_layout is the offset of `field` in `structure`, plus that of `inner_field` in `inner` where the field
@@ -22,33 +22,33 @@ static const struct member {
 	unsigned since;
 	uint64_t size; /* in bytes */
 } members[] = {
-        {"runtime.g", "stack", "runtime.stack", "lo", MEMBER(stack_low), 0, 8},
-        {"runtime.g", "stack", "runtime.stack", "hi", MEMBER(stack_high), 0, 8},
-        {"runtime.g", "m", NULL, NULL, MEMBER(m), 0, 8},
-        {"runtime.g", "sched", "runtime.gobuf", "sp", MEMBER(sched_sp), 0, 8},
-        {"runtime.g", "sched", "runtime.gobuf", "pc", MEMBER(sched_pc), 0, 8},
-        {"runtime.g", "sched", "runtime.gobuf", "g", MEMBER(sched_g), 0, 8},
-        {"runtime.g", "sched", "runtime.gobuf", "bp", MEMBER(sched_bp), 0, 8},
-        {"runtime.g", "syscallsp", NULL, NULL, MEMBER(syscallsp), 0, 8},
-        {"runtime.g", "syscallpc", NULL, NULL, MEMBER(syscallpc), 0, 8},
-        {"runtime.g", "syscallbp", NULL, NULL, MEMBER(syscallbp), 23, 8},
-        {"runtime.g", "atomicstatus", NULL, NULL, MEMBER(atomicstatus), 0, 4},
-        {"runtime.g", "goid", NULL, NULL, MEMBER(goid), 0, 8},
-        {"runtime.g", "waitsince", NULL, NULL, MEMBER(waitsince), 0, 8},
-        {"runtime.g", "waitreason", NULL, NULL, MEMBER(waitreason), 0, 1},
-        {"runtime.g", "lockedm", NULL, NULL, MEMBER(lockedm), 0, 8},
-        {"runtime.g", "runningCleanups", NULL, NULL, MEMBER(running_cleanups), 25, 1},
-        {"runtime.g", "parentGoid", NULL, NULL, MEMBER(parent_goid), 21, 8},
-        {"runtime.g", "gopc", NULL, NULL, MEMBER(gopc), 0, 8},
-        {"runtime.g", "startpc", NULL, NULL, MEMBER(startpc), 0, 8},
-        {"runtime.g", "labels", NULL, NULL, MEMBER(labels), 0, 8},
-        {"runtime.g", NULL, NULL, NULL, MEMBER(g_size), 0, 0},
-        {"runtime.m", "g0", NULL, NULL, MEMBER(m_g0), 0, 8},
-        {"runtime.m", "procid", NULL, NULL, MEMBER(m_procid), 0, 8},
-        {"runtime.m", "gsignal", NULL, NULL, MEMBER(m_gsignal), 0, 8},
-        {"runtime.m", "curg", NULL, NULL, MEMBER(m_curg), 0, 8},
-        {"runtime.m", "vdsoSP", NULL, NULL, MEMBER(m_vdso_sp), 0, 8},
-        {"runtime.m", "vdsoPC", NULL, NULL, MEMBER(m_vdso_pc), 0, 8},
+	{"runtime.g", "stack", "runtime.stack", "lo", MEMBER(stack_low), 0, 8},
+	{"runtime.g", "stack", "runtime.stack", "hi", MEMBER(stack_high), 0, 8},
+	{"runtime.g", "m", NULL, NULL, MEMBER(m), 0, 8},
+	{"runtime.g", "sched", "runtime.gobuf", "sp", MEMBER(sched_sp), 0, 8},
+	{"runtime.g", "sched", "runtime.gobuf", "pc", MEMBER(sched_pc), 0, 8},
+	{"runtime.g", "sched", "runtime.gobuf", "g", MEMBER(sched_g), 0, 8},
+	{"runtime.g", "sched", "runtime.gobuf", "bp", MEMBER(sched_bp), 0, 8},
+	{"runtime.g", "syscallsp", NULL, NULL, MEMBER(syscallsp), 0, 8},
+	{"runtime.g", "syscallpc", NULL, NULL, MEMBER(syscallpc), 0, 8},
+	{"runtime.g", "syscallbp", NULL, NULL, MEMBER(syscallbp), 23, 8},
+	{"runtime.g", "atomicstatus", NULL, NULL, MEMBER(atomicstatus), 0, 4},
+	{"runtime.g", "goid", NULL, NULL, MEMBER(goid), 0, 8},
+	{"runtime.g", "waitsince", NULL, NULL, MEMBER(waitsince), 0, 8},
+	{"runtime.g", "waitreason", NULL, NULL, MEMBER(waitreason), 0, 1},
+	{"runtime.g", "lockedm", NULL, NULL, MEMBER(lockedm), 0, 8},
+	{"runtime.g", "runningCleanups", NULL, NULL, MEMBER(running_cleanups), 25, 1},
+	{"runtime.g", "parentGoid", NULL, NULL, MEMBER(parent_goid), 21, 8},
+	{"runtime.g", "gopc", NULL, NULL, MEMBER(gopc), 0, 8},
+	{"runtime.g", "startpc", NULL, NULL, MEMBER(startpc), 0, 8},
+	{"runtime.g", "labels", NULL, NULL, MEMBER(labels), 0, 8},
+	{"runtime.g", NULL, NULL, NULL, MEMBER(g_size), 0, 0},
+	{"runtime.m", "g0", NULL, NULL, MEMBER(m_g0), 0, 8},
+	{"runtime.m", "procid", NULL, NULL, MEMBER(m_procid), 0, 8},
+	{"runtime.m", "gsignal", NULL, NULL, MEMBER(m_gsignal), 0, 8},
+	{"runtime.m", "curg", NULL, NULL, MEMBER(m_curg), 0, 8},
+	{"runtime.m", "vdsoSP", NULL, NULL, MEMBER(m_vdso_sp), 0, 8},
+	{"runtime.m", "vdsoPC", NULL, NULL, MEMBER(m_vdso_pc), 0, 8},
 };
 
 static bool in_version(const struct member *member, unsigned go_minor)
@@ -69,8 +69,7 @@ struct gsd_error *gsd_layout_queries(unsigned go_minor, struct gsd_field **field
 			continue;
 		fields[count++] = (struct gsd_field){.structure = member->structure, .name = member->field};
 		if (member->inner != NULL)
-			fields[count++] =
-			        (struct gsd_field){.structure = member->inner, .name = member->inner_field};
+			fields[count++] = (struct gsd_field){.structure = member->inner, .name = member->inner_field};
 	}
 	*fields_ret = fields;
 	*count_ret = count;
@@ -78,12 +77,12 @@ struct gsd_error *gsd_layout_queries(unsigned go_minor, struct gsd_field **field
 }
 
 static const struct gsd_field *find_answer(const struct gsd_field *fields, size_t count, const char *structure,
-                                           const char *name)
+					   const char *name)
 {
 	for (size_t i = 0; i < count; i++)
 		if (fields[i].found && strcmp(fields[i].structure, structure) == 0 &&
 		    (name == NULL ? fields[i].name == NULL
-		                  : fields[i].name != NULL && strcmp(fields[i].name, name) == 0))
+				  : fields[i].name != NULL && strcmp(fields[i].name, name) == 0))
 			return &fields[i];
 	return NULL;
 }
@@ -91,13 +90,13 @@ static const struct gsd_field *find_answer(const struct gsd_field *fields, size_
 static struct gsd_error *missing(unsigned go_minor, const char *structure, const char *name)
 {
 	return gsd_error_because(gsd_error_create(GSD_ERROR_MISSING, 0, "find the offset of %s%s%s", structure,
-	                                          name == NULL ? "" : ".", name == NULL ? "" : name),
-	                         "Go 1.%u must have it, but this program's description of its runtime does not",
-	                         go_minor);
+						  name == NULL ? "" : ".", name == NULL ? "" : name),
+				 "Go 1.%u must have it, but this program's description of its runtime does not",
+				 go_minor);
 }
 
 static struct gsd_error *make_member(unsigned go_minor, const struct gsd_field *fields, size_t count,
-                                     const struct member *member, struct gsd_layout *layout)
+				     const struct member *member, struct gsd_layout *layout)
 {
 	const struct gsd_field *field = find_answer(fields, count, member->structure, member->field);
 	if (field == NULL)
@@ -113,15 +112,15 @@ static struct gsd_error *make_member(unsigned go_minor, const struct gsd_field *
 	if (offset > MAX_STRUCT_BYTES || last->offset > MAX_STRUCT_BYTES ||
 	    (member->size != 0 && last->size != member->size))
 		return gsd_error_because(gsd_error_create(GSD_ERROR_CORRUPT, 0, "use the offset of %s.%s",
-		                                          member->structure, member->field),
-		                         "this program says offset %llu and %llu bytes, which no Go version has",
-		                         (unsigned long long)offset, (unsigned long long)last->size);
+							  member->structure, member->field),
+					 "this program says offset %llu and %llu bytes, which no Go version has",
+					 (unsigned long long)offset, (unsigned long long)last->size);
 	*(uint32_t *)((char *)layout + member->member) = (uint32_t)offset;
 	return NULL;
 }
 
 struct gsd_error *gsd_layout_make(unsigned go_minor, const struct gsd_field *fields, size_t count,
-                                  struct gsd_layout *layout_ret)
+				  struct gsd_layout *layout_ret)
 {
 	struct gsd_layout layout = {.go_minor = go_minor};
 	for (size_t i = 0; i < GSD_ARRAY_SIZE(members); i++) {
@@ -141,8 +140,8 @@ static size_t bytes_of(const struct gsd_layout *layout, const char *structure)
 	size_t end = 0;
 	for (size_t i = 0; i < GSD_ARRAY_SIZE(members); i++) {
 		uint32_t offset = *(const uint32_t *)((const char *)layout + members[i].member);
-		if (members[i].field != NULL && offset != GSD_NO_FIELD && strcmp(members[i].structure, structure) == 0 &&
-		    offset + 8 > end)
+		if (members[i].field != NULL && offset != GSD_NO_FIELD &&
+		    strcmp(members[i].structure, structure) == 0 && offset + 8 > end)
 			end = offset + 8;
 	}
 	return end;

@@ -9,8 +9,8 @@
 #include "image/types.h"
 
 #define MAX_CACHE_BYTES ((size_t)512 << 20)
-#define MAX_MODULES 1024
-#define MAX_VERSION 63
+#define MAX_MODULES     1024
+#define MAX_VERSION     63
 
 unsigned gsd_parse_go_minor(const char *version)
 {
@@ -25,10 +25,10 @@ unsigned gsd_parse_go_minor(const char *version)
 static struct gsd_error *too_old(const char *version)
 {
 	return gsd_error_advise(
-	        gsd_error_because(gsd_error_create(GSD_ERROR_UNSUPPORTED, 0, "read the goroutines of this program"),
-	                          "it was built with %s, and Go 1.%d is the oldest that is supported", version,
-	                          GSD_GO_MINOR_OLDEST),
-	        "send SIGQUIT for its own dump (that ends it), or build it with Go 1.%d or later", GSD_GO_MINOR_OLDEST);
+		gsd_error_because(gsd_error_create(GSD_ERROR_UNSUPPORTED, 0, "read the goroutines of this program"),
+				  "it was built with %s, and Go 1.%d is the oldest that is supported", version,
+				  GSD_GO_MINOR_OLDEST),
+		"send SIGQUIT for its own dump (that ends it), or build it with Go 1.%d or later", GSD_GO_MINOR_OLDEST);
 }
 
 /* ---- modules ---- */
@@ -59,7 +59,7 @@ static uint64_t table_hint(const struct gsd_program *program)
 }
 
 static struct gsd_error *confirm(struct gsd_runtime *runtime, const struct gsd_module *module, unsigned minor,
-                                 bool *confirmed_ret)
+				 bool *confirmed_ret)
 {
 	struct gsd_types types = gsd_types_of_module(runtime->cache, module, minor);
 	struct gsd_error *error = gsd_types_confirm_layout(&types, minor, confirmed_ret);
@@ -74,7 +74,7 @@ static struct gsd_error *confirm(struct gsd_runtime *runtime, const struct gsd_m
 
 /* Reads the module again in the layout of Go 1.minor, and replaces it when its own description confirms that. */
 static struct gsd_error *try_layout(const struct gsd_program *program, struct gsd_runtime *runtime, unsigned minor,
-                                    struct gsd_module *module, bool *confirmed_ret)
+				    struct gsd_module *module, bool *confirmed_ret)
 {
 	struct gsd_module other;
 	struct gsd_error *error = gsd_module_read(program->memory, module->address, minor, &other);
@@ -97,7 +97,7 @@ static struct gsd_error *try_layout(const struct gsd_program *program, struct gs
  * confirmed. Without a description (DWARF-only tests, or the types taken away) the version's layout is believed.
  */
 static struct gsd_error *settle_module_layout(const struct gsd_program *program, struct gsd_runtime *runtime,
-                                              struct gsd_module *module)
+					      struct gsd_module *module)
 {
 	bool confirmed = false;
 	if (module->layout_minor == runtime->go_minor)
@@ -108,9 +108,9 @@ static struct gsd_error *settle_module_layout(const struct gsd_program *program,
 		GSD_TRY(try_layout(program, runtime, minor, module, &confirmed));
 	if (!confirmed && runtime->go_minor > GSD_GO_MINOR_NEWEST)
 		return gsd_error_because(
-		        gsd_error_create(GSD_ERROR_MISSING, 0, "find the layout of runtime.moduledata"),
-		        "no layout of Go 1.%d to 1.%d agrees with the program's own description of it",
-		        GSD_GO_MINOR_OLDEST, GSD_GO_MINOR_NEWEST);
+			gsd_error_create(GSD_ERROR_MISSING, 0, "find the layout of runtime.moduledata"),
+			"no layout of Go 1.%d to 1.%d agrees with the program's own description of it",
+			GSD_GO_MINOR_OLDEST, GSD_GO_MINOR_NEWEST);
 	return NULL;
 }
 
@@ -121,7 +121,7 @@ static struct gsd_error *append_modules(const struct gsd_program *program, struc
 		for (size_t i = 0; i < *count; i++)
 			if ((*modules)[i].address == next)
 				return gsd_error_because(gsd_error_create(GSD_ERROR_CORRUPT, 0, "list the modules"),
-				                         "module data at 0x%" PRIx64 " is in the list twice", next);
+							 "module data at 0x%" PRIx64 " is in the list twice", next);
 		struct gsd_module *grown = reallocarray(*modules, *count + 1, sizeof *grown);
 		if (grown == NULL)
 			return gsd_error_no_memory();
@@ -140,7 +140,7 @@ static void free_modules(struct gsd_module *modules, size_t count)
 }
 
 static struct gsd_error *make_code(const struct gsd_program *program, struct gsd_runtime *runtime,
-                                   struct gsd_module *first)
+				   struct gsd_module *first)
 {
 	struct gsd_module *modules = malloc(sizeof *modules);
 	if (modules == NULL) {
@@ -178,7 +178,7 @@ static bool read_version_string(const struct gsd_program *program, uint64_t addr
  * The operand's displacement may have an immediate of 1 or 4 bytes behind it.
  */
 static void find_build_version(const struct gsd_program *program, const struct gsd_module *module,
-                               struct gsd_runtime *runtime)
+			       struct gsd_runtime *runtime)
 {
 	uint8_t bytes[4096];
 	struct gsd_function function;
@@ -242,15 +242,15 @@ static struct gsd_error *layout_from_types(struct gsd_runtime *runtime, struct g
 }
 
 static struct gsd_error *layout_from_dwarf(const struct gsd_program *program, struct gsd_runtime *runtime,
-                                           struct gsd_field *fields, size_t count)
+					   struct gsd_field *fields, size_t count)
 {
 	bool has_debug = false;
 	if (program->elf != NULL)
 		GSD_TRY(gsd_dwarf_fields(program->fd, program->name, fields, count, &has_debug));
 	if (!has_debug)
 		return gsd_error_because(
-		        gsd_error_create(GSD_ERROR_MISSING, 0, "find the layout of runtime.g in DWARF"),
-		        "the program has no debug information");
+			gsd_error_create(GSD_ERROR_MISSING, 0, "find the layout of runtime.g in DWARF"),
+			"the program has no debug information");
 	GSD_TRY(gsd_layout_make(runtime->go_minor, fields, count, &runtime->layout));
 	runtime->layout_source = GSD_LAYOUT_DWARF;
 	return NULL;
@@ -290,10 +290,10 @@ void gsd_runtime_free(struct gsd_runtime *runtime)
 }
 
 static struct gsd_error *find_first_module(const struct gsd_program *program, struct gsd_runtime *runtime,
-                                           struct gsd_module *module_ret, bool *found_ret)
+					   struct gsd_module *module_ret, bool *found_ret)
 {
 	GSD_TRY(gsd_module_find(program->memory, program->regions, program->region_count, runtime->go_minor,
-	                        table_hint(program), module_ret, found_ret));
+				table_hint(program), module_ret, found_ret));
 	if (!*found_ret && has_old_table(program))
 		return too_old(runtime->version[0] != '\0' ? runtime->version : "Go 1.17 or earlier");
 	if (!*found_ret)
@@ -303,8 +303,8 @@ static struct gsd_error *find_first_module(const struct gsd_program *program, st
 		find_build_version(program, module_ret, runtime);
 	if (runtime->go_minor == 0)
 		error = gsd_error_because(gsd_error_create(GSD_ERROR_MISSING, 0, "find runtime.buildVersion"),
-		                          "neither build information nor runtime.schedinit says which Go made this "
-		                          "program");
+					  "neither build information nor runtime.schedinit says which Go made this "
+					  "program");
 	else if (runtime->go_minor < GSD_GO_MINOR_OLDEST)
 		error = too_old(runtime->version);
 	if (error == NULL)
@@ -315,7 +315,7 @@ static struct gsd_error *find_first_module(const struct gsd_program *program, st
 }
 
 static struct gsd_error *find_all(const struct gsd_program *program, unsigned allgs_sources, unsigned layout_sources,
-                                  struct gsd_runtime *runtime, bool *found_ret)
+				  struct gsd_runtime *runtime, bool *found_ret)
 {
 	struct gsd_module first;
 	GSD_TRY(gsd_block_cache_create(program->memory, MAX_CACHE_BYTES, &runtime->cache));
@@ -330,7 +330,7 @@ static struct gsd_error *find_all(const struct gsd_program *program, unsigned al
 }
 
 struct gsd_error *gsd_runtime_find(const struct gsd_program *program, unsigned allgs_sources, unsigned layout_sources,
-                                   struct gsd_runtime *runtime_ret, bool *found_ret)
+				   struct gsd_runtime *runtime_ret, bool *found_ret)
 {
 	struct gsd_runtime runtime = {0};
 	bool found = false;

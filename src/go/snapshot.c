@@ -6,6 +6,7 @@
  * Wait reasons by value (runtime/runtime2.go, waitReasonStrings): from Go 1.23 on every second release inserts or
  * permutes them. Each list holds from the version in its name until the next one.
  */
+/* clang-format off */
 static const char *const reasons_18[] = {
         "", "GC assist marking", "IO wait", "chan receive (nil chan)", "chan send (nil chan)", "dumping heap",
         "garbage collection", "garbage collection scan", "panicwait", "select", "select (no cases)", "GC assist wait",
@@ -73,19 +74,17 @@ static const char *const reasons_26[] = {
         "synctest.Wait", "chan receive (durable)", "chan send (durable)", "select (durable)",
         "sync.WaitGroup.Wait (durable)", "cleanup wait",
 };
+/* clang-format on */
 
 static const struct {
 	unsigned since;
 	const char *const *names;
 	size_t count;
 } reason_lists[] = {
-        {26, reasons_26, GSD_ARRAY_SIZE(reasons_26)},
-        {25, reasons_25, GSD_ARRAY_SIZE(reasons_25)},
-        {24, reasons_24, GSD_ARRAY_SIZE(reasons_24)},
-        {23, reasons_23, GSD_ARRAY_SIZE(reasons_23)},
-        {22, reasons_22, GSD_ARRAY_SIZE(reasons_22)},
-        {20, reasons_20, GSD_ARRAY_SIZE(reasons_20)},
-        {18, reasons_18, GSD_ARRAY_SIZE(reasons_18)},
+	{26, reasons_26, GSD_ARRAY_SIZE(reasons_26)}, {25, reasons_25, GSD_ARRAY_SIZE(reasons_25)},
+	{24, reasons_24, GSD_ARRAY_SIZE(reasons_24)}, {23, reasons_23, GSD_ARRAY_SIZE(reasons_23)},
+	{22, reasons_22, GSD_ARRAY_SIZE(reasons_22)}, {20, reasons_20, GSD_ARRAY_SIZE(reasons_20)},
+	{18, reasons_18, GSD_ARRAY_SIZE(reasons_18)},
 };
 
 const char *gsd_wait_reason_name(unsigned go_minor, unsigned reason)
@@ -99,8 +98,8 @@ const char *gsd_wait_reason_name(unsigned go_minor, unsigned reason)
 }
 
 /* runtime/runtime2.go, _Gidle and following; the scan bit is not part of it. 5 and 7 are not used. */
-static const char *const status_names[] = {"idle", "runnable", "running",  "syscall",   "waiting", NULL,
-                                           "dead", NULL,       "copystack", "preempted", "leaked",  "deadextra"};
+static const char *const status_names[] = {"idle", "runnable", "running",   "syscall",   "waiting", NULL,
+					   "dead", NULL,       "copystack", "preempted", "leaked",  "deadextra"};
 
 const char *gsd_status_name(uint32_t status)
 {
@@ -116,15 +115,15 @@ const char *gsd_goroutine_state(const struct gsd_snapshot *snapshot, const struc
 }
 
 static const char *const unreadable_names[] = {
-        [GSD_READABLE] = "",
-        [GSD_UNREADABLE_BOUNDS] = "bounds",
-        [GSD_UNREADABLE_TOO_LARGE] = "too-large",
-        [GSD_UNREADABLE_UNMAPPED] = "unmapped",
-        [GSD_UNREADABLE_RUNNING] = "running",
-        [GSD_UNREADABLE_NO_THREAD] = "no-thread",
-        [GSD_UNREADABLE_UNKNOWN_PC] = "unknown-pc",
-        [GSD_UNREADABLE_BROKEN] = "broken",
-        [GSD_UNREADABLE_STATUS] = "status",
+	[GSD_READABLE] = "",
+	[GSD_UNREADABLE_BOUNDS] = "bounds",
+	[GSD_UNREADABLE_TOO_LARGE] = "too-large",
+	[GSD_UNREADABLE_UNMAPPED] = "unmapped",
+	[GSD_UNREADABLE_RUNNING] = "running",
+	[GSD_UNREADABLE_NO_THREAD] = "no-thread",
+	[GSD_UNREADABLE_UNKNOWN_PC] = "unknown-pc",
+	[GSD_UNREADABLE_BROKEN] = "broken",
+	[GSD_UNREADABLE_STATUS] = "status",
 };
 
 const char *gsd_unreadable_name(enum gsd_unreadable reason)

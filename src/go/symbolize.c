@@ -75,7 +75,7 @@ static const char *or_unknown(const char *text)
 
 /* File and line at a text offset: "?" and 0 when either is not known (runtime/symtab.go, funcline1). */
 static void fill_file_line(const struct gsd_module *module, const struct gsd_function *function, uint64_t offset,
-                           struct gsd_line *line)
+			   struct gsd_line *line)
 {
 	line->file = gsd_pclntab_file(&module->table, function, offset);
 	line->line = gsd_pclntab_value(&module->table, function, function->line_numbers, offset);
@@ -95,13 +95,13 @@ struct expansion {
 
 /* The inlined call at the expansion's offset; false when the physical function itself is there. */
 static struct gsd_error *inlined_call(struct gsd_code *code, const struct expansion *expansion,
-                                      struct gsd_inlined_call *call_ret, bool *found_ret)
+				      struct gsd_inlined_call *call_ret, bool *found_ret)
 {
 	*found_ret = false;
 	if (expansion->tree == 0)
 		return NULL;
 	int32_t index = gsd_pclntab_pcdata(&expansion->module->table, &expansion->function, GSD_PCDATA_INLINE_TREE,
-	                                   expansion->offset);
+					   expansion->offset);
 	if (index < 0)
 		return NULL;
 	size_t size = gsd_inlined_call_size(&expansion->module->table);
@@ -130,19 +130,19 @@ struct logical_frame {
 };
 
 static struct gsd_error *append_line(struct gsd_symbolizer *symbolizer, const struct expansion *expansion,
-                                     const struct logical_frame *frame)
+				     const struct logical_frame *frame)
 {
 	const struct gsd_module *module = expansion->module;
 	struct gsd_line line = {.function = or_unknown(gsd_pclntab_name(&module->table, frame->name)),
-	                        .start_line = frame->start_line,
-	                        .entry = gsd_module_text_address(module, expansion->function.entry)};
+				.start_line = frame->start_line,
+				.entry = gsd_module_text_address(module, expansion->function.entry)};
 	fill_file_line(module, &expansion->function, expansion->offset, &line);
 	return line_array_append(&symbolizer->scratch, line) ? NULL : gsd_error_no_memory();
 }
 
 /* Expands the frame at `offset` into scratch lines, innermost first. */
 static struct gsd_error *expand(struct gsd_symbolizer *symbolizer, struct expansion *expansion, bool called_by_panic,
-                                struct place *place, uint64_t *first_offset)
+				struct place *place, uint64_t *first_offset)
 {
 	bool done = false;
 	for (int depth = 0; !done && depth <= MAX_INLINED; depth++) {
@@ -150,9 +150,9 @@ static struct gsd_error *expand(struct gsd_symbolizer *symbolizer, struct expans
 		bool inlined;
 		GSD_TRY(inlined_call(symbolizer->code, expansion, &call, &inlined));
 		struct logical_frame frame = {
-		        .name = inlined ? call.name : expansion->function.name,
-		        .start_line = inlined ? call.start_line : expansion->function.start_line,
-		        .special = gsd_code_special(symbolizer->code, inlined ? call.id : expansion->function.id)};
+			.name = inlined ? call.name : expansion->function.name,
+			.start_line = inlined ? call.start_line : expansion->function.start_line,
+			.special = gsd_code_special(symbolizer->code, inlined ? call.id : expansion->function.id)};
 		if (!elided(frame.special, called_by_panic)) {
 			if (place->logical_frames == 0)
 				*first_offset = expansion->offset;
@@ -179,17 +179,17 @@ static struct gsd_error *make_location(struct gsd_symbolizer *symbolizer, uint64
 		return gsd_error_no_memory();
 	memcpy(lines, symbolizer->scratch.items, count * sizeof *lines);
 	*location = (struct gsd_location){.index = symbolizer->location_count++,
-	                                  .address = address,
-	                                  .return_address = address == 0 ? 0 : address + 1,
-	                                  .lines = lines,
-	                                  .line_count = count};
+					  .address = address,
+					  .return_address = address == 0 ? 0 : address + 1,
+					  .lines = lines,
+					  .line_count = count};
 	place->location = location;
 	return NULL;
 }
 
 /* A frame that is no Go code: a name made up here. */
 static struct gsd_error *make_named_place(struct gsd_symbolizer *symbolizer, const char *name, uint64_t address,
-                                          struct place *place)
+					  struct place *place)
 {
 	char *function = gsd_arena_string(&symbolizer->arena, name, strlen(name));
 	if (function == NULL ||
@@ -204,12 +204,12 @@ static struct gsd_error *make_special_place(struct gsd_symbolizer *symbolizer, u
 	char name[64] = "gostackdump.elided";
 	if (word != GSD_PC_ELIDED)
 		snprintf(name, sizeof name, "gostackdump.unreadable:%s",
-		         gsd_unreadable_name((enum gsd_unreadable)(UINT64_MAX - 1 - word)));
+			 gsd_unreadable_name((enum gsd_unreadable)(UINT64_MAX - 1 - word)));
 	return make_named_place(symbolizer, name, 0, place);
 }
 
 static struct gsd_error *make_code_place(struct gsd_symbolizer *symbolizer, uint64_t word, bool called_by_panic,
-                                         struct place *place)
+					 struct place *place)
 {
 	uint64_t pc = GSD_PC_ADDRESS(word);
 	bool exact = (word & GSD_PC_EXACT) != 0;
@@ -236,7 +236,7 @@ static struct gsd_error *make_code_place(struct gsd_symbolizer *symbolizer, uint
 }
 
 static struct gsd_error *find_place(struct gsd_symbolizer *symbolizer, uint64_t word, bool called_by_panic,
-                                    struct place *place_ret)
+				    struct place *place_ret)
 {
 	struct gsd_hash *places = symbolizer->places[called_by_panic ? 1 : 0];
 	uint64_t index;
@@ -262,7 +262,7 @@ static bool append_location(struct gsd_location_list *list, const struct gsd_loc
 	if (list->count == list->capacity) {
 		size_t capacity = list->capacity == 0 ? 64 : list->capacity * 2;
 		const struct gsd_location **items =
-		        (const struct gsd_location **)reallocarray(list->items, capacity, sizeof *list->items);
+			(const struct gsd_location **)reallocarray(list->items, capacity, sizeof *list->items);
 		if (items == NULL)
 			return false;
 		list->items = items;
@@ -273,7 +273,7 @@ static bool append_location(struct gsd_location_list *list, const struct gsd_loc
 }
 
 struct gsd_error *gsd_symbolize_stack(struct gsd_symbolizer *symbolizer, const struct gsd_stack *stack,
-                                      uint32_t frame_limit, struct gsd_location_list *list)
+				      uint32_t frame_limit, struct gsd_location_list *list)
 {
 	list->count = 0;
 	bool called_by_panic = false;

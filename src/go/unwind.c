@@ -75,9 +75,10 @@ struct walk {
 	uint64_t pc;
 	uint64_t sp;
 	uint64_t bp;
-	bool exact;
+	bool exact;       /* pc is the instruction itself, not a return address */
+	bool interrupted; /* the frame was left between any two instructions, maybe before it saved bp */
 	bool first;
-	bool may_write_sp;
+	bool may_write_sp; /* the first function may: it has not done so, since sp is on this stack */
 };
 
 static bool view_word(const struct gsd_stack_view *view, uint64_t address, uint64_t *word_ret)
@@ -97,13 +98,21 @@ static bool frame_pointer_valid(const struct walk *walk)
 	       view_word(walk->view, walk->bp + WORD, &word);
 }
 
-/* After a call that the runtime injected, the next pc is where it was interrupted (runtime/traceback.go). */
-static bool injected(const struct walk *walk, enum gsd_special special)
+/* A call that the runtime injected between two instructions of its caller (runtime/traceback.go). */
+static bool is_injected(enum gsd_special special)
 {
-	if (special == GSD_SPECIAL_SIGPANIC)
-		return true;
-	return gsd_code_go_minor(walk->code) >= 21 &&
-	       (special == GSD_SPECIAL_ASYNC_PREEMPT || special == GSD_SPECIAL_DEBUG_CALL);
+	return special == GSD_SPECIAL_SIGPANIC || special == GSD_SPECIAL_ASYNC_PREEMPT ||
+	       special == GSD_SPECIAL_DEBUG_CALL;
+}
+
+/* Moves on to the caller. Up to Go 1.20 the runtime takes only the pc below sigpanic for the instruction itself. */
+static void enter_caller(struct walk *walk, const struct gsd_pc_info *info, uint64_t return_address, uint64_t sp)
+{
+	enum gsd_special special = (enum gsd_special)info->special;
+	walk->interrupted = is_injected(special);
+	walk->exact = special == GSD_SPECIAL_SIGPANIC || (walk->interrupted && gsd_code_go_minor(walk->code) >= 21);
+	walk->pc = return_address;
+	walk->sp = sp;
 }
 
 /*
@@ -121,7 +130,7 @@ static void check_frame_pointer(struct walk *walk, const struct gsd_pc_info *inf
 			walk->checking = false;
 		return;
 	}
-	bool frameless = info->stack_depth == 0 || (info->flags & GSD_FUNCTION_ASSEMBLY) != 0 || walk->exact;
+	bool frameless = info->stack_depth == 0 || (info->flags & GSD_FUNCTION_ASSEMBLY) != 0 || walk->interrupted;
 	bool above = walk->bp == 0 || walk->bp > saved;
 	if (frameless && above)
 		return;
@@ -144,9 +153,7 @@ static enum step step_by_frame_pointer(struct walk *walk, const struct gsd_pc_in
 	if (!frame_pointer_valid(walk) || !view_word(walk->view, walk->bp, &caller_bp) ||
 	    !view_word(walk->view, walk->bp + WORD, &return_address))
 		return fail(walk, otherwise);
-	walk->exact = injected(walk, (enum gsd_special)info->special);
-	walk->pc = return_address;
-	walk->sp = walk->bp + 2 * WORD;
+	enter_caller(walk, info, return_address, walk->bp + 2 * WORD);
 	walk->bp = caller_bp;
 	walk->result->fp_steps++;
 	return STEP_ON;
@@ -160,9 +167,7 @@ static enum step step_by_table(struct walk *walk, const struct gsd_pc_info *info
 		return fail(walk, GSD_UNREADABLE_BROKEN);
 	if (walk->mode == GSD_UNWIND_AUTO)
 		check_frame_pointer(walk, info, top);
-	walk->exact = injected(walk, (enum gsd_special)info->special);
-	walk->pc = return_address;
-	walk->sp = top;
+	enter_caller(walk, info, return_address, top);
 	walk->result->table_steps++;
 	return STEP_ON;
 }
@@ -191,7 +196,7 @@ static enum step step(struct walk *walk)
 	}
 	struct gsd_pc_info above;
 	bool writes_sp = (info.flags & GSD_FUNCTION_SP_WRITE) != 0 && info.special != GSD_SPECIAL_CGOCALLBACK &&
-	                 !(walk->first && walk->may_write_sp);
+			 !(walk->first && walk->may_write_sp);
 	bool table_knows = info.entry != 0 && info.stack_depth >= 0 && !writes_sp;
 	enum step result;
 	if (walk->mode == GSD_UNWIND_FP && !never_ran(walk, &above))
@@ -207,23 +212,24 @@ static enum step step(struct walk *walk)
 }
 
 bool gsd_walk(struct gsd_code *code, const struct gsd_stack_view *view, const struct gsd_walk_start *start,
-              enum gsd_unwind_mode mode, struct gsd_frame_buffer *buffer, struct gsd_walk_result *result_ret)
+	      enum gsd_unwind_mode mode, struct gsd_frame_buffer *buffer, struct gsd_walk_result *result_ret)
 {
 	*result_ret = (struct gsd_walk_result){0};
 	buffer->total = 0;
 	buffer->count = 0;
 	struct walk walk = {.code = code,
-	                    .view = view,
-	                    .buffer = buffer,
-	                    .result = result_ret,
-	                    .mode = mode,
-	                    .checking = start->bp != 0,
-	                    .pc = start->pc,
-	                    .sp = start->sp,
-	                    .bp = start->bp,
-	                    .exact = start->exact,
-	                    .first = true,
-	                    .may_write_sp = start->system_call};
+			    .view = view,
+			    .buffer = buffer,
+			    .result = result_ret,
+			    .mode = mode,
+			    .checking = start->bp != 0,
+			    .pc = start->pc,
+			    .sp = start->sp,
+			    .bp = start->bp,
+			    .exact = start->exact,
+			    .interrupted = start->exact,
+			    .first = true,
+			    .may_write_sp = start->system_call || start->exact};
 	if (walk.pc == 0) {
 		/* A call of a nil function: the return address is what lies on the stack (runtime, initAt). */
 		if (!view_word(view, walk.sp, &walk.pc)) {

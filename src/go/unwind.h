@@ -7,6 +7,7 @@
 #ifndef GSD_GO_UNWIND_H
 #define GSD_GO_UNWIND_H
 
+#include "base/plan.h"
 #include "go/code.h"
 #include "go/snapshot.h"
 
@@ -22,7 +23,7 @@ struct gsd_walk_start {
 	uint64_t pc;
 	uint64_t sp;
 	uint64_t bp;       /**< 0: unknown */
-	bool exact;        /**< pc is the instruction that was executing (a thread's registers) */
+	bool exact;        /**< pc is the instruction that was executing, on this stack (a thread's registers) */
 	bool system_call;  /**< from g.syscallpc: the first function may write sp */
 };
 

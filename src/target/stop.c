@@ -178,6 +178,7 @@ static struct gsd_error *make_tracer(struct gsd_process *process, struct gsd_thr
 	size_t capacity = threads->capacity;
 	tracer->parent = getpid();
 	tracer->pid = process->pid;
+	tracer->other_pid_namespace = process->other_pid_namespace;
 	tracer->threads = threads;
 	tracer->tasks = openat(process->directory, "task", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (tracer->tasks < 0) {
@@ -262,23 +263,6 @@ static struct gsd_error *error_of(const struct gsd_process *process, const struc
 	return error_of_step(process, tracer);
 }
 
-/* The threads' ids as the target sees them: the innermost ones of NSpid. */
-static void number_inside(const struct gsd_process *process, struct gsd_threads *threads)
-{
-	for (size_t i = 0; i < threads->count; i++) {
-		struct gsd_thread *thread = &threads->items[i];
-		thread->tid_inside = (uint64_t)thread->tid;
-		if (!process->other_pid_namespace)
-			continue;
-		char path[64];
-		struct gsd_status status;
-		snprintf(path, sizeof path, "task/%d/status", thread->tid);
-		/* One that has ended since cannot be asked any more. */
-		bool known = gsd_procfs_status(process->directory, path, &status) == 0;
-		thread->tid_inside = known ? (uint64_t)status.pid_innermost : 0;
-	}
-}
-
 struct gsd_error *gsd_process_stop(struct gsd_process *process, uint64_t max_pause_ns, struct gsd_threads *threads,
 				   gsd_stop_window *window, void *context, struct gsd_stop_figures *figures_ret)
 {
@@ -298,7 +282,6 @@ struct gsd_error *gsd_process_stop(struct gsd_process *process, uint64_t max_pau
 	unmake_tracer(&tracer);
 	if (error != NULL)
 		return error;
-	number_inside(process, threads);
 	uint64_t end_ns = tracer.left_to_end ? outcome.end_ns : tracer.release_ns;
 	tracer.figures.pause_ns = tracer.start_ns == 0 ? 0 : end_ns - tracer.start_ns;
 	*figures_ret = tracer.figures;

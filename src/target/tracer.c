@@ -108,8 +108,11 @@ static void add_thread(struct gsd_tracer *tracer, pid_t tid)
 	threads->count++;
 }
 
-/* The state letter of a thread in /proc, or 0 when it is no more. */
-static char state_in_proc(const struct gsd_tracer *tracer, pid_t tid)
+/*
+ * Reads the start of /proc/PID/task/TID/NAME (name begins with a slash) into @p text and ends it with a NUL. False when
+ * the thread is no more. By raw system calls: nothing here may be a cancellation point.
+ */
+static bool read_task_file(const struct gsd_tracer *tracer, pid_t tid, const char *name, char *text, size_t capacity)
 {
 	char path[24];
 	char digits[12];
@@ -118,15 +121,34 @@ static char state_in_proc(const struct gsd_tracer *tracer, pid_t tid)
 		digits[count++] = (char)('0' + rest % 10);
 	for (size_t i = 0; i < count; i++)
 		path[i] = digits[count - 1 - i];
-	memcpy(path + count, "/stat", sizeof "/stat");
-	char text[256];
+	memcpy(path + count, name, strlen(name) + 1);
 	long fd = syscall(SYS_openat, tracer->tasks, path, O_RDONLY | O_CLOEXEC);
 	if (fd < 0)
-		return '\0';
-	long got = syscall(SYS_read, fd, text, sizeof text - 1);
+		return false;
+	long got = syscall(SYS_read, fd, text, capacity - 1);
 	syscall(SYS_close, fd);
 	text[got > 0 ? got : 0] = '\0';
-	return gsd_stat_state(text);
+	return got > 0;
+}
+
+/* The state letter of a thread in /proc, or 0 when it is no more. */
+static char state_in_proc(const struct gsd_tracer *tracer, pid_t tid)
+{
+	char text[256];
+	return read_task_file(tracer, tid, "/stat", text, sizeof text) ? gsd_stat_state(text) : '\0';
+}
+
+/* The thread's id as the target sees it: the innermost one of NSpid; 0 when it cannot be had. */
+static uint64_t id_inside(const struct gsd_tracer *tracer, pid_t tid)
+{
+	struct gsd_status status;
+	if (!tracer->other_pid_namespace)
+		return (uint64_t)tid;
+	/* The room for directory entries is free between two lists. */
+	if (!read_task_file(tracer, tid, "/status", tracer->entries, GSD_ENTRY_BUFFER_SIZE) ||
+	    !gsd_status_parse(tracer->entries, &status))
+		return 0;
+	return (uint64_t)status.pid_innermost;
 }
 
 static bool is_ended(char state)
@@ -184,6 +206,7 @@ static bool seize(struct gsd_tracer *tracer, size_t i)
 {
 	pid_t tid = tracer->threads->items[i].tid;
 	int errnum = 0;
+	tracer->threads->items[i].tid_inside = id_inside(tracer, tid);
 	for (int attempt = 0; attempt < SEIZE_ATTEMPTS; attempt++) {
 		if (request(PTRACE_SEIZE, tid, NULL) == 0) {
 			tracer->tracees[i].state = GSD_TRACEE_SEIZED;

@@ -54,8 +54,9 @@ enum gsd_tracer_stage {
 struct gsd_tracer {
 	/* inputs, made by the parent */
 	pid_t parent;
-	pid_t pid; /**< the target */
-	int tasks; /**< /proc/PID/task, for reading */
+	pid_t pid;                /**< the target */
+	int tasks;                /**< /proc/PID/task, for reading */
+	bool other_pid_namespace; /**< the target numbers its threads differently than we do */
 	struct gsd_threads *threads;
 	struct gsd_tracee *tracees;
 	gsd_stop_window *window;

@@ -394,7 +394,7 @@ static void the_stack_of_a_running_goroutine_begins_where_a_stopped_thread_is_on
 	assert_stack(target, 0, STACKS_START + 1024, STACKS_START + 1024);
 }
 
-static void a_running_goroutine_whose_thread_is_elsewhere_is_read_from_where_it_left_its_stack(void **state)
+static void a_running_goroutine_whose_thread_is_elsewhere_is_read_whole(void **state)
 {
 	struct target *target = *state;
 	uint64_t g = add_nth(target, 0);
@@ -403,8 +403,9 @@ static void a_running_goroutine_whose_thread_is_elsewhere_is_read_from_where_it_
 	target->thread_items[0].registers.sp = 0x7ffff0000000;
 	reserve(target, 1, 1, 0, 4096);
 	run(target);
-	assert_stack(target, 0, STACKS_START + 1024 - 64, STACKS_START + 1024);
-	set(target, g, SP, 0); /* nothing saved: all of it, from the first word above its lower bound */
+	/* The saved stack pointer may be an old one: from the first word above the lower bound. */
+	assert_stack(target, 0, STACKS_START + 8, STACKS_START + 1024);
+	set(target, g, SP, 0);
 	run(target);
 	assert_stack(target, 0, STACKS_START + 8, STACKS_START + 1024);
 }
@@ -609,7 +610,7 @@ int main(void)
 		WITH_TARGET(a_status_without_a_stack_is_skipped_with_or_without_the_scan_bit),
 		WITH_TARGET(the_stack_pointer_of_a_system_call_counts_before_the_saved_one),
 		WITH_TARGET(the_stack_of_a_running_goroutine_begins_where_a_stopped_thread_is_on_it),
-		WITH_TARGET(a_running_goroutine_whose_thread_is_elsewhere_is_read_from_where_it_left_its_stack),
+		WITH_TARGET(a_running_goroutine_whose_thread_is_elsewhere_is_read_whole),
 		WITH_TARGET(a_waiting_goroutine_without_a_stack_pointer_is_bad),
 		WITH_TARGET(bounds_that_contradict_each_other_are_bad),
 		WITH_TARGET(a_stack_over_the_limit_is_too_large_and_one_at_the_limit_is_not),
