@@ -279,7 +279,8 @@ static const struct gsd_thread *thread_on(const struct gsd_threads *threads, uin
 static const struct gsd_thread *thread_of_link(const struct gsd_plan *plan, const struct gsd_threads *threads,
 					       size_t link)
 {
-	if (link >= plan->link_count || plan->link_ranges[link].errnum != 0)
+	/* After an overflow no link was read, and there is no room for those beyond. */
+	if (link >= plan->link_count || plan->link_count > plan->link_capacity || plan->link_ranges[link].errnum != 0)
 		return NULL;
 	uint64_t tid = word_at(plan->link_bytes + link * plan->link_size, plan->stack_rule.link_tid_offset);
 	for (size_t i = 0; i < threads->count; i++)
