@@ -23,7 +23,7 @@ enum { WAITING = 4, RUNNING = 2, DEAD = 6, SCAN_BIT = 0x1000 };
 
 struct target {
 	struct gsd_segment_memory memory;
-	struct gsd_segment segments[6];
+	struct gsd_segment segments[7];
 	uint64_t variables[2];
 	uint64_t list[LIST_CAPACITY];
 	uint8_t *headers;
@@ -543,6 +543,115 @@ static void without_a_link_size_no_links_are_looked_for(void **state)
 	assert_false(gsd_plan_overflowed(&target->plan));
 }
 
+/* ---- the stacks of threads ---- */
+
+#define THREAD_STACK        UINT64_C(0x7fff00000000) /* a thread's own: 20,000 bytes of it are mapped */
+#define THREAD_STACK_LENGTH ((size_t)20000)
+
+/* A running element whose thread `tid` is on a stack of its own; its m in slot `n`. */
+static uint64_t add_running_elsewhere(struct target *target, uint64_t n, uint64_t tid)
+{
+	uint64_t g = add_nth(target, n);
+	set(target, g, STATUS, RUNNING);
+	set(target, g, LINK, LINKS_START + 16 * n);
+	memcpy(target->links + 16 * n + 8, &tid, sizeof tid);
+	return g;
+}
+
+/* Threads 100, 101, … that are on their own stacks, with `bytes` there. */
+static void make_threads(struct target *target, const uint8_t *bytes, size_t count)
+{
+	target->plan.link_size = 16;
+	target->plan.stack_rule.link_tid_offset = 8;
+	target->segments[6] = (struct gsd_segment){THREAD_STACK, THREAD_STACK_LENGTH, bytes};
+	target->memory.count = 7;
+	target->threads.count = count;
+	for (size_t i = 0; i < count; i++)
+		target->thread_items[i] =
+			(struct gsd_thread){.tid = (pid_t)(7 + i), .tid_inside = 100 + i, .registers.sp = THREAD_STACK};
+}
+
+static void what_lies_above_the_sp_of_a_thread_that_is_elsewhere_is_copied_as_far_as_it_is_mapped(void **state)
+{
+	struct target *target = *state;
+	uint8_t bytes[THREAD_STACK_LENGTH];
+	for (size_t i = 0; i < sizeof bytes; i++)
+		bytes[i] = (uint8_t)(i ^ i >> 7);
+	add_nth(target, 0); /* waits: nothing of its own thread is wanted */
+	add_running_elsewhere(target, 1, 101);
+	make_threads(target, bytes, 2);
+	target->thread_items[1].registers.sp = THREAD_STACK + 40;
+	const struct gsd_plan_room room = {.elements = 2, .links = 2, .stack_bytes = 8192, .pieces = 2};
+	assert_success(gsd_plan_reserve(&target->plan, &room, target->list, 2));
+	run(target);
+	assert_int_equal(target->plan.piece_count, 1);
+	const struct gsd_thread_piece *piece = &target->plan.pieces[0];
+	assert_int_equal(piece->element, 1);
+	assert_u64(piece->address, THREAD_STACK + 40);
+	assert_int_equal(piece->length, 16384 - 40); /* to the last page that is there whole */
+	assert_memory_equal(piece->bytes, bytes + 40, piece->length);
+}
+
+static void the_stack_of_a_thread_is_not_copied_without_need(void **state)
+{
+	struct target *target = *state;
+	uint8_t bytes[THREAD_STACK_LENGTH] = {0};
+	uint64_t g = add_running_elsewhere(target, 0, 100);
+	make_threads(target, bytes, 1);
+	const struct gsd_plan_room room = {.elements = 1, .links = 1, .stack_bytes = 8192, .pieces = 1};
+	assert_success(gsd_plan_reserve(&target->plan, &room, target->list, 1));
+	run(target);
+	assert_int_equal(target->plan.piece_count, 1);
+	target->thread_items[0].state = GSD_THREAD_UNINTERRUPTIBLE; /* its registers are not known */
+	run(target);
+	assert_int_equal(target->plan.piece_count, 0);
+	target->thread_items[0] = (struct gsd_thread){.tid_inside = 100, .registers.sp = STACKS_START + 512};
+	run(target); /* it is on the stack of its goroutine */
+	assert_int_equal(target->plan.piece_count, 0);
+	target->thread_items[0] = (struct gsd_thread){.tid_inside = 99, .registers.sp = THREAD_STACK};
+	run(target); /* it is the thread of another one */
+	assert_int_equal(target->plan.piece_count, 0);
+	target->thread_items[0].tid_inside = 100;
+	set(target, g, LINK, 0x999000); /* which thread it is cannot be read */
+	run(target);
+	assert_int_equal(target->plan.piece_count, 0);
+	set(target, g, LINK, 0);
+	run(target);
+	assert_int_equal(target->plan.piece_count, 0);
+	set(target, g, LINK, LINKS_START);
+	run(target);
+	assert_int_equal(target->plan.piece_count, 1);
+}
+
+static void no_more_stacks_of_threads_are_copied_than_there_is_room_for(void **state)
+{
+	struct target *target = *state;
+	uint8_t bytes[THREAD_STACK_LENGTH] = {0};
+	for (uint64_t i = 0; i < 3; i++)
+		add_running_elsewhere(target, i, 100 + i);
+	make_threads(target, bytes, 3);
+	const struct gsd_plan_room room = {.elements = 3, .links = 3, .stack_bytes = 8192, .pieces = 2};
+	assert_success(gsd_plan_reserve(&target->plan, &room, target->list, 3));
+	run(target);
+	assert_int_equal(target->plan.piece_count, 2);
+	assert_int_equal(target->plan.pieces[1].element, 1);
+	assert_false(gsd_plan_overflowed(&target->plan));
+}
+
+static void links_that_did_not_fit_are_not_looked_at_for_threads(void **state)
+{
+	struct target *target = *state;
+	uint8_t bytes[THREAD_STACK_LENGTH] = {0};
+	for (uint64_t i = 0; i < 4; i++)
+		add_running_elsewhere(target, i, 103);
+	make_threads(target, bytes, 4);
+	const struct gsd_plan_room room = {.elements = 4, .links = 0, .stack_bytes = 8192, .pieces = 4};
+	assert_success(gsd_plan_reserve(&target->plan, &room, target->list, 4));
+	run(target);
+	assert_true(gsd_plan_overflowed(&target->plan));
+	assert_int_equal(target->plan.piece_count, 0);
+}
+
 /* ---- the rest ---- */
 
 static void fixed_ranges_are_read_even_where_the_list_cannot_be(void **state)
@@ -619,6 +728,10 @@ int main(void)
 		WITH_TARGET(links_are_read_in_the_order_of_the_elements_that_have_one),
 		WITH_TARGET(more_links_than_fit_are_an_overflow_that_says_how_many),
 		WITH_TARGET(without_a_link_size_no_links_are_looked_for),
+		WITH_TARGET(what_lies_above_the_sp_of_a_thread_that_is_elsewhere_is_copied_as_far_as_it_is_mapped),
+		WITH_TARGET(the_stack_of_a_thread_is_not_copied_without_need),
+		WITH_TARGET(no_more_stacks_of_threads_are_copied_than_there_is_room_for),
+		WITH_TARGET(links_that_did_not_fit_are_not_looked_at_for_threads),
 		WITH_TARGET(fixed_ranges_are_read_even_where_the_list_cannot_be),
 		WITH_TARGET(room_for_more_than_a_program_can_have_is_refused),
 		WITH_TARGET(a_plan_is_reserved_again_from_its_own_elements),
