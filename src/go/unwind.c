@@ -76,6 +76,7 @@ struct walk {
 	uint64_t sp;
 	uint64_t bp;
 	bool exact;       /* pc is the instruction itself, not a return address */
+	bool below_panic; /* a panic is among the frames so far */
 	bool interrupted; /* the frame was left between any two instructions, maybe before it saved bp */
 	bool first;
 	bool may_write_sp; /* the first function may: it has not done so, since sp is on this stack */
@@ -110,9 +111,20 @@ static void enter_caller(struct walk *walk, const struct gsd_pc_info *info, uint
 {
 	enum gsd_special special = (enum gsd_special)info->special;
 	walk->interrupted = is_injected(special);
+	walk->below_panic = walk->below_panic || special == GSD_SPECIAL_PANIC || special == GSD_SPECIAL_SIGPANIC;
 	walk->exact = special == GSD_SPECIAL_SIGPANIC || (walk->interrupted && gsd_code_go_minor(walk->code) >= 21);
 	walk->pc = return_address;
 	walk->sp = sp;
+}
+
+/*
+ * Up to Go 1.25, a stack that moves does not adjust the saved frame pointers of frames that a panic has killed
+ * (runtime/stack.go, adjustframe, frame.continpc == 0): they point into the old stack, and say nothing.
+ */
+static bool left_behind_by_a_move(const struct walk *walk)
+{
+	uint64_t word;
+	return gsd_code_go_minor(walk->code) <= 25 && walk->below_panic && !view_word(walk->view, walk->bp, &word);
 }
 
 /*
@@ -134,6 +146,10 @@ static void check_frame_pointer(struct walk *walk, const struct gsd_pc_info *inf
 	bool above = walk->bp == 0 || walk->bp > saved;
 	if (frameless && above)
 		return;
+	if (left_behind_by_a_move(walk)) {
+		walk->checking = false;
+		return;
+	}
 	walk->result->disagreed = true;
 	walk->checking = false;
 }
@@ -222,7 +238,7 @@ bool gsd_walk(struct gsd_code *code, const struct gsd_stack_view *view, const st
 			    .buffer = buffer,
 			    .result = result_ret,
 			    .mode = mode,
-			    .checking = start->bp != 0,
+			    .checking = mode == GSD_UNWIND_AUTO && start->bp != 0,
 			    .pc = start->pc,
 			    .sp = start->sp,
 			    .bp = start->bp,

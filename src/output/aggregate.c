@@ -200,11 +200,11 @@ static int compare_sets(const struct gsd_label_set *left, const struct gsd_label
 
 int gsd_labels_compare(const struct gsd_snapshot *snapshot, uint32_t left, uint32_t right)
 {
-	static const struct gsd_label_set none = {0};
 	if (left == right)
 		return 0;
-	return compare_sets(left == GSD_NO_LABELS ? &none : &snapshot->label_sets[left],
-			    right == GSD_NO_LABELS ? &none : &snapshot->label_sets[right]);
+	if (left == GSD_NO_LABELS || right == GSD_NO_LABELS)
+		return left == GSD_NO_LABELS ? -1 : 1;
+	return compare_sets(&snapshot->label_sets[left], &snapshot->label_sets[right]);
 }
 
 static uint64_t hash_labels(const struct gsd_label_set *set)
@@ -223,10 +223,6 @@ static struct gsd_error *canonicalize(const struct gsd_snapshot *snapshot, struc
 {
 	for (size_t i = 0; i < snapshot->label_set_count; i++) {
 		const struct gsd_label_set *set = &snapshot->label_sets[i];
-		if (set->count == 0) {
-			canonical[i] = GSD_NO_LABELS;
-			continue;
-		}
 		uint64_t key = hash_labels(set);
 		uint64_t first;
 		while (gsd_hash_find(first_of, key, &first) && compare_sets(&snapshot->label_sets[first], set) != 0)

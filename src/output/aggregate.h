@@ -53,7 +53,8 @@ const struct gsd_location *gsd_distinct_stacks_location(const struct gsd_distinc
 int gsd_distinct_stacks_compare(const struct gsd_distinct_stacks *stacks, uint32_t left, uint32_t right);
 
 /**
- * For each label set of @p snapshot the index of the first set with the same content, GSD_NO_LABELS for empty ones.
+ * For each label set of @p snapshot the index of the first set with the same content. An empty set is not the
+ * same as none: the runtime's profile counts them apart (runtime/pprof, printCountProfile's key).
  * The array has label_set_count entries (at least one is allocated) and is freed with free().
  */
 GSD_MUST_CHECK struct gsd_error *gsd_canonical_labels(const struct gsd_snapshot *snapshot, uint32_t **canonical_ret);
