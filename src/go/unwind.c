@@ -136,6 +136,10 @@ static void check_frame_pointer(struct walk *walk, const struct gsd_pc_info *inf
 {
 	if (!walk->checking)
 		return;
+	if (info->special == GSD_SPECIAL_CGOCALLBACK) {
+		walk->checking = false; /* what it saved is C's: the chain goes on over C's stack */
+		return;
+	}
 	uint64_t saved = top - 2 * WORD;
 	if (walk->bp == saved && info->stack_depth >= WORD) {
 		if (!view_word(walk->view, saved, &walk->bp))

@@ -19,11 +19,20 @@ type rules struct {
 	// writer is a function in the stack of the goroutine that wrote theirs, parked one in the stack of the same goroutine
 	// in ours. That goroutine's outermost function is root in both, and no other goroutine's is.
 	writer, parked, root string
+	// framePointers: ours was unwound by frame pointers alone, which know nothing of some goroutines, at most unreadable of
+	// them, and miss the caller of a function without a frame where such a one was running or faulted.
+	framePointers bool
+	unreadable    int64
+	// total > 0: how many goroutines there are.
+	total int64
 	// deep: how often a function is in the deepest stack of ours that nothing was left out of.
 	deep map[string]int
 }
 
-const elided = "gostackdump.elided"
+const (
+	elided     = "gostackdump.elided"
+	unreadable = "gostackdump.unreadable:"
+)
 
 // difference collects what is unequal, in lines for a person.
 type difference struct{ lines []string }
@@ -37,6 +46,12 @@ func compare(theirs, ours *profile.Profile, r rules) []string {
 	var d difference
 	compareHeaders(&d, theirs, ours)
 	compareMappings(&d, theirs, ours)
+	checkTotal(&d, "theirs", theirs, r.total)
+	checkTotal(&d, "ours", ours, r.total)
+	if r.framePointers {
+		compareReadable(&d, theirs.Sample, ours.Sample, r)
+		return d.lines
+	}
 	theirSamples := dropOne(&d, "theirs", theirs.Sample, r.root, r.writer)
 	ourSamples := dropOne(&d, "ours", ours.Sample, r.root, r.parked)
 	if r.cut > 0 {
@@ -89,6 +104,16 @@ func valueTypes(types []*profile.ValueType) string {
 		}
 	}
 	return b.String()
+}
+
+func checkTotal(d *difference, whose string, p *profile.Profile, total int64) {
+	var n int64
+	for _, s := range p.Sample {
+		n += s.Value[0]
+	}
+	if total > 0 && n != total {
+		d.add("%s: %d goroutines, not %d", whose, n, total)
+	}
 }
 
 func mappingText(m *profile.Mapping) string {
@@ -155,6 +180,59 @@ func dropOne(d *difference, whose string, samples []*profile.Sample, root, throu
 	return kept
 }
 
+// compareReadable holds only those goroutines against theirs that have a stack in ours, main excepted.
+func compareReadable(d *difference, theirs, ours []*profile.Sample, r rules) {
+	var missing int64
+	var readable []*profile.Sample
+	for _, s := range ours {
+		switch {
+		case strings.HasPrefix(outermost(s), unreadable):
+			missing += s.Value[0]
+		case outermost(s) != r.root:
+			readable = append(readable, s)
+		}
+	}
+	if missing > r.unreadable {
+		d.add("ours: %d goroutines have no stack, more than %d", missing, r.unreadable)
+	}
+	for _, s := range theirs {
+		theirs = append(theirs, withoutCallers(s)...)
+	}
+	known, found := group(theirs, nameKey, true), group(readable, nameKey, true)
+	for key, counts := range found {
+		if len(known[key]) == 0 || known[key][0] < counts[0] {
+			d.add("stacks by name: theirs %v, ours %v:\n%s", known[key], counts, indent(key))
+		}
+	}
+}
+
+// withoutCallers returns what frame pointers may make of a stack: the caller is missing of the innermost function, of one
+// that faulted, or of several.
+func withoutCallers(s *profile.Sample) []*profile.Sample {
+	stacks := [][]*profile.Location{s.Location}
+	for i := len(s.Location) - 2; i >= 0; i-- {
+		if i > 0 && !isFunction(s.Location[i-1], "runtime.sigpanic") {
+			continue
+		}
+		for _, stack := range stacks {
+			// What lies above i is as it was, for i goes up the stack.
+			without := append(append([]*profile.Location{}, stack[:i+1]...), stack[i+2:]...)
+			stacks = append(stacks, without)
+		}
+	}
+	var samples []*profile.Sample
+	for _, stack := range stacks[1:] {
+		duplicate := *s
+		duplicate.Location = stack
+		samples = append(samples, &duplicate)
+	}
+	return samples
+}
+
+func isFunction(l *profile.Location, name string) bool {
+	return len(l.Line) > 0 && l.Line[len(l.Line)-1].Function.Name == name
+}
+
 // cutLocations does to an uncut stack what the runtime does: it keeps the first n logical frames, and of the physical
 // frame in which the cut falls all logical ones.
 func cutLocations(locations []*profile.Location, n int) []*profile.Location {
@@ -172,19 +250,19 @@ func cutLocations(locations []*profile.Location, n int) []*profile.Location {
 func checkDepth(d *difference, ours []*profile.Sample, r rules) {
 	found := map[string]int{}
 	for _, s := range ours {
-		frames, gaps := 0, 0
+		gaps := 0
 		counts := map[string]int{}
 		for _, l := range s.Location {
 			for _, line := range l.Line {
-				frames++
 				counts[line.Function.Name]++
 				if line.Function.Name == elided {
 					gaps++
 				}
 			}
 		}
-		if frames > r.maxFrames+1 || gaps > 1 || (gaps == 1) != (frames == r.maxFrames+1) {
-			d.add("ours: a stack with %d frames, of which %d %s, where %d are the limit", frames, gaps, elided, r.maxFrames)
+		// The limit counts physical frames, and perhaps the one below the goroutine's first function.
+		if n := len(s.Location); gaps > 1 || (gaps == 1 && (n > r.maxFrames+1 || n < r.maxFrames-2)) || (gaps == 0 && n > r.maxFrames) {
+			d.add("ours: a stack with %d frames, of which %d %s, where %d are the limit", n, gaps, elided, r.maxFrames)
 		}
 		for function, n := range counts {
 			if gaps == 0 && n > found[function] {
@@ -202,6 +280,10 @@ func checkDepth(d *difference, ours []*profile.Sample, r rules) {
 func labelText(s *profile.Sample) string {
 	var all []string
 	for key, values := range s.Label {
+		key = wellFormed(key)
+		for i := range values {
+			values[i] = wellFormed(values[i])
+		}
 		all = append(all, fmt.Sprintf("%q=%q", key, values))
 	}
 	for key, values := range s.NumLabel {
@@ -210,6 +292,10 @@ func labelText(s *profile.Sample) string {
 	sort.Strings(all)
 	return "labels {" + strings.Join(all, ", ") + "}\n"
 }
+
+// wellFormed replaces each byte that is not UTF-8. The runtime copies such labels into the profile, where a strict reader
+// refuses the whole file, so ours has them replaced.
+func wellFormed(text string) string { return string([]rune(text)) }
 
 func frameText(b *strings.Builder, line profile.Line) {
 	f := line.Function

@@ -169,20 +169,100 @@ func TestDepthOfOursIsChecked(t *testing.T) {
 		t.Errorf("a missing frame below the cut was not found: %q", d)
 	}
 	r.deep = nil
-	r.maxFrames = 30
+	r.maxFrames = 20
 	if d := compare(theirs(), sample(t, "parked", 40), r); len(d) != 1 {
 		t.Errorf("a stack over the limit was not found: %q", d)
 	}
+	// 22 locations of which one is the gap.
 	gap := sample(t, "parked", 40)
 	gap.Sample[4].Location[10].Line = gap.Sample[4].Location[10].Line[:1]
 	gap.Sample[4].Location[10].Line[0].Function = &profile.Function{ID: 100, Name: elided}
 	gap.Function = append(gap.Function, gap.Sample[4].Location[10].Line[0].Function)
-	r.maxFrames = 39
+	r.maxFrames = 20
 	if d := compare(theirs(), gap, r); len(d) != 0 {
 		t.Errorf("a stack with its middle left out is refused: %q", d)
 	}
 	r.maxFrames = 4096
 	if d := compare(theirs(), gap, r); len(d) != 1 {
 		t.Errorf("a stack with a needless gap was not found: %q", d)
+	}
+}
+
+func TestTotalIsChecked(t *testing.T) {
+	r := testRules
+	r.total = 6
+	if d := compare(sample(t, "writer", 10), sample(t, "parked", 10), r); len(d) != 0 {
+		t.Errorf("the right total is refused: %q", d)
+	}
+	r.total = 7
+	if d := compare(sample(t, "writer", 10), sample(t, "parked", 10), r); len(d) != 2 {
+		t.Errorf("a wrong total was not found: %q", d)
+	}
+}
+
+func TestUnreadableMayBeMissingButNothingWrong(t *testing.T) {
+	r := testRules
+	r.framePointers, r.unreadable = true, 2
+	lose := func(i int) *profile.Profile {
+		p := sample(t, "parked", 10)
+		f := &profile.Function{ID: 100, Name: unreadable + "test"}
+		p.Function = append(p.Function, f)
+		l := &profile.Location{ID: 100, Line: []profile.Line{{Function: f}}}
+		p.Location = append(p.Location, l)
+		p.Sample[i].Location = []*profile.Location{l}
+		return p
+	}
+	theirs := func() *profile.Profile { return sample(t, "writer", 10) }
+	if d := compare(theirs(), lose(1), r); len(d) != 0 {
+		t.Errorf("two of two unreadable are refused: %q", d)
+	}
+	if d := compare(theirs(), lose(1), testRules); len(d) == 0 {
+		t.Error("unreadable goroutines that are not allowed were not found")
+	}
+	r.unreadable = 1
+	if d := compare(theirs(), lose(1), r); len(d) != 1 {
+		t.Errorf("two of one unreadable were not found: %q", d)
+	}
+	wrong := lose(2)
+	wrong.Sample[1].Location[0].Line[0].Line++
+	if d := compare(theirs(), wrong, r); len(d) != 1 {
+		t.Errorf("a wrong line was not found: %q", d)
+	}
+}
+
+func TestLabelsThatAreNotUTF8AreReplaced(t *testing.T) {
+	theirs, ours := sample(t, "writer", 10), sample(t, "parked", 10)
+	theirs.Sample[2].Label["key"] = []string{"a\xff\xfeb"}
+	ours.Sample[2].Label["key"] = []string{"a\uFFFD\uFFFDb"}
+	if d := compare(theirs, ours, testRules); len(d) != 0 {
+		t.Errorf("replaced bytes are refused: %q", d)
+	}
+}
+
+func TestFramePointersMissOnlyCallersOfFramelessFunctions(t *testing.T) {
+	r := testRules
+	r.framePointers = true
+	faulting := func() *profile.Profile {
+		p := sample(t, "parked", 10)
+		p.Sample[4].Location[1].Line[1].Function = &profile.Function{ID: 101, Name: "runtime.sigpanic"}
+		p.Function = append(p.Function, p.Sample[4].Location[1].Line[1].Function)
+		return p
+	}
+	for missing := 0; missing < 6; missing++ {
+		ours := faulting()
+		for i, l := range ours.Sample[4].Location {
+			l.Line[0].Line = int64(i) // tells them apart
+		}
+		theirs := faulting()
+		for i, l := range theirs.Sample[4].Location {
+			l.Line[0].Line = int64(i)
+		}
+		locations := ours.Sample[4].Location
+		ours.Sample[4].Location = append(append([]*profile.Location{}, locations[:missing]...), locations[missing+1:]...)
+		d := compare(theirs, ours, r)
+		// 1 is below the innermost function, 3 below the one that faulted.
+		if allowed := missing == 1 || missing == 3; allowed != (len(d) == 0) {
+			t.Errorf("without location %d: %q", missing, d)
+		}
 	}
 }
