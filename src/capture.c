@@ -605,12 +605,17 @@ static struct gsd_error *capture_open(struct gsd_capture *capture, pid_t pid, co
 	capture->stats.exe = keep(&capture->arena, gsd_process_exe_path(process));
 	struct gsd_error *error =
 		capture->stats.exe == NULL ? gsd_error_no_memory() : capture_from(capture, process, options);
-	if (error != NULL && gsd_error_code(error) != GSD_ERROR_GONE && gsd_process_ended(process)) {
+	const char *change = NULL;
+	if (error != NULL && gsd_process_replaced(process))
+		change = "it called execve while we looked, and runs another program now: try again";
+	else if (error != NULL && gsd_error_code(error) != GSD_ERROR_GONE && gsd_process_ended(process))
+		change = "it exited while we looked";
+	if (change != NULL) {
 		/* Whatever could not be found or read: that is why. */
 		gsd_error_destroy(error);
 		error = gsd_error_because(gsd_error_create(GSD_ERROR_GONE, 0, "read the goroutines of process %d (%s)",
 							   (int)pid, gsd_process_exe_path(process)),
-					  "it exited while we looked");
+					  "%s", change);
 	}
 	gsd_process_destroy(process);
 	return error;

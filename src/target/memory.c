@@ -68,10 +68,35 @@ static size_t mark_read(struct gsd_target_memory *memory, struct gsd_range *rang
 	return i;
 }
 
+bool gsd_target_memory_is_gone(const struct gsd_target_memory *memory, uint64_t address)
+{
+	uint8_t byte;
+	long got;
+	if (memory->file < 0)
+		return false;
+	do
+		got = syscall(SYS_pread64, memory->file, &byte, sizeof byte, (off_t)address);
+	while (got < 0 && errno == EINTR);
+	return got == 0;
+}
+
+/*
+ * process_vm_readv knows a process, not an address space: after an execve it reads the next program's. What was read is
+ * ours when the address space that was opened lives on afterwards.
+ */
+static void distrust_another_space(const struct gsd_target_memory *memory, struct gsd_range *ranges, size_t count)
+{
+	if (!gsd_target_memory_is_gone(memory, ranges[memory->index[0]].address))
+		return;
+	for (size_t i = 0; i < count; i++)
+		ranges[memory->index[i]].errnum = ESRCH;
+}
+
 /* Reads the @p count iovecs that were laid out. The kernel stops at the first one that it cannot read whole. */
 static void read_batch(struct gsd_target_memory *memory, struct gsd_range *ranges, size_t count)
 {
 	size_t next = 0;
+	bool by_process = !memory->file_only;
 	while (next < count && !memory->file_only) {
 		ssize_t got = process_vm_readv(memory->thread, memory->local + next, count - next,
 					       memory->remote + next, count - next, 0);
@@ -94,6 +119,8 @@ static void read_batch(struct gsd_target_memory *memory, struct gsd_range *range
 		}
 	}
 	read_rest_by_file(memory, ranges, next, count, EPERM);
+	if (by_process)
+		distrust_another_space(memory, ranges, count);
 }
 
 static void target_memory_read(struct gsd_memory *base, struct gsd_range *ranges, size_t count)

@@ -19,6 +19,9 @@
 /* A directory with more threads than this is not searched on (the kernel's own limit is 4 Mi). */
 #define THREADS_MAX ((size_t)4 << 20)
 
+/* How often a process is opened anew that calls execve meanwhile. */
+#define OPEN_ATTEMPTS 3
+
 static const char deleted_suffix[] = " (deleted)";
 
 struct gsd_error *gsd_process_error(const struct gsd_process *process, pid_t thread, enum gsd_access_kind kind,
@@ -243,14 +246,19 @@ static struct gsd_error *read_maps(struct gsd_process *process, pid_t thread)
 	return error;
 }
 
-/* Opens the memory and reads one byte of it: that it may be read is found out here, not in the middle of something. */
-static struct gsd_error *open_memory(struct gsd_process *process, pid_t thread)
+/* Opened first: it stands for one address space, and tells when the process has gone on to another. */
+static void open_memory(struct gsd_process *process, pid_t thread)
 {
 	char name[64];
 	name_of(process, thread, "mem", name, sizeof name);
 	/* Without it, process_vm_readv alone may still do. */
 	int file = openat(process->directory, name, O_RDONLY | O_CLOEXEC);
 	gsd_target_memory_init(&process->memory, thread, file);
+}
+
+/* Reads one byte of the memory: that it may be read is found out here, not in the middle of something. */
+static struct gsd_error *try_memory(struct gsd_process *process, pid_t thread)
+{
 	for (size_t i = 0; i < process->mappings.count; i++) {
 		const struct gsd_mapping *mapping = &process->mappings.items[i];
 		if (!mapping->readable || mapping->inode == 0)
@@ -269,15 +277,42 @@ static struct gsd_error *open_memory(struct gsd_process *process, pid_t thread)
 	return NULL;
 }
 
-static struct gsd_error *open_parts(struct gsd_process *process)
+static void close_program(struct gsd_process *process)
+{
+	if (process->exe >= 0)
+		close(process->exe);
+	if (process->memory.file >= 0)
+		close(process->memory.file);
+	process->exe = process->memory.file = -1;
+	free(process->exe_path);
+	process->exe_path = NULL;
+	gsd_mapping_array_free(&process->mappings);
+	gsd_arena_free(&process->strings);
+}
+
+/* All that belongs to the program that it runs now. */
+static struct gsd_error *open_program(struct gsd_process *process)
 {
 	pid_t thread;
-	GSD_TRY(check_proc());
-	GSD_TRY(open_directory(process));
 	GSD_TRY(identify(process, &thread));
+	open_memory(process, thread);
 	GSD_TRY(open_executable(process, thread));
 	GSD_TRY(read_maps(process, thread));
-	return open_memory(process, thread);
+	return try_memory(process, thread);
+}
+
+static struct gsd_error *open_parts(struct gsd_process *process)
+{
+	GSD_TRY(check_proc());
+	GSD_TRY(open_directory(process));
+	struct gsd_error *error = open_program(process);
+	/* An execve in between: what was opened may be of two programs. */
+	for (int attempt = 0; attempt < OPEN_ATTEMPTS && gsd_process_replaced(process); attempt++) {
+		gsd_error_destroy(error);
+		close_program(process);
+		error = open_program(process);
+	}
+	return error;
 }
 
 struct gsd_error *gsd_process_open(pid_t pid, struct gsd_process **process_ret)
@@ -305,14 +340,9 @@ void gsd_process_destroy(struct gsd_process *process)
 {
 	if (process == NULL)
 		return;
-	const int fds[] = {process->directory, process->exe, process->memory.file};
-	for (size_t i = 0; i < GSD_ARRAY_SIZE(fds); i++) {
-		if (fds[i] >= 0)
-			close(fds[i]);
-	}
-	gsd_mapping_array_free(&process->mappings);
-	gsd_arena_free(&process->strings);
-	free(process->exe_path);
+	if (process->directory >= 0)
+		close(process->directory);
+	close_program(process);
 	free(process);
 }
 
@@ -378,4 +408,10 @@ struct gsd_error *gsd_process_environment(struct gsd_process *process, const cha
 bool gsd_process_ended(const struct gsd_process *process)
 {
 	return find_live_thread(process) == 0;
+}
+
+bool gsd_process_replaced(const struct gsd_process *process)
+{
+	uint64_t address = process->mappings.count > 0 ? process->mappings.items[0].start : 0;
+	return gsd_target_memory_is_gone(&process->memory, address) && !gsd_process_ended(process);
 }

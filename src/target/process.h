@@ -34,6 +34,8 @@ void gsd_process_destroy(struct gsd_process *process);
 
 /** Whether it has ended since: no thread of it lives. */
 bool gsd_process_ended(const struct gsd_process *process);
+/** Whether it has called execve since: it lives, and what was opened is not what it runs. */
+bool gsd_process_replaced(const struct gsd_process *process);
 pid_t gsd_process_pid(const struct gsd_process *process);
 /** The executable's path as the kernel names it, without " (deleted)". */
 const char *gsd_process_exe_path(const struct gsd_process *process);

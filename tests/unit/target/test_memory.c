@@ -171,12 +171,60 @@ static void a_target_that_ended_is_esrch_and_gone(void **state)
 	shared_destroy(shared);
 }
 
+/* ---- execve ---- */
+
+static void exec_when_told(struct shared *shared, unsigned argument)
+{
+	(void)argument;
+	atomic_store(&shared->ready, 1);
+	while (atomic_load(&shared->quit) == 0)
+		sched_yield();
+	execl("/bin/sleep", "sleep", "60", (char *)NULL);
+}
+
+static bool is_called(pid_t pid, const char *name)
+{
+	char path[64];
+	char comm[32] = "";
+	snprintf(path, sizeof path, "/proc/%d/comm", pid);
+	return gsd_procfs_read(-1, path, comm, sizeof comm, NULL) == 0 && strncmp(comm, name, strlen(name)) == 0;
+}
+
+static void the_next_program_is_not_read_in_place_of_the_opened_one(void **state)
+{
+	(void)state;
+	struct shared *shared = shared_create();
+	pid_t pid = spawn(exec_when_told, shared, 0);
+	await(atomic_load(&shared->ready) == 1);
+	struct gsd_process *old;
+	struct gsd_process *new;
+	assert_no_error(gsd_process_open(pid, &old));
+	assert_false(gsd_process_replaced(old));
+	atomic_store(&shared->quit, 1);
+	await(is_called(pid, "sleep"));
+	assert_no_error(gsd_process_open(pid, &new));
+	size_t count;
+	const struct gsd_mapping *mappings = gsd_process_mappings(new, &count);
+	assert_true(count > 0 && mappings[0].readable);
+	uint64_t word;
+	assert_no_error(gsd_memory_read_u64(gsd_process_memory(new), mappings[0].start, &word));
+	assert_error(gsd_memory_read_u64(gsd_process_memory(old), mappings[0].start, &word), GSD_ERROR_GONE, "read");
+	assert_true(gsd_process_replaced(old));
+	assert_false(gsd_process_replaced(new));
+	end_child(pid);
+	assert_false(gsd_process_replaced(new)); /* it has ended */
+	gsd_process_destroy(old);
+	gsd_process_destroy(new);
+	shared_destroy(shared);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(large_batches_with_holes_give_exact_bytes),
 		cmocka_unit_test(addresses_that_cannot_be_are_faults),
 		cmocka_unit_test(a_target_that_ended_is_esrch_and_gone),
+		cmocka_unit_test(the_next_program_is_not_read_in_place_of_the_opened_one),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
