@@ -440,6 +440,19 @@ static void cgocallback_writes_sp_and_is_believed(void **state)
 	drop(walked);
 }
 
+static void frame_pointers_are_not_held_against_the_table_beyond_cgocallback(void **state)
+{
+	(void)state;
+	struct walked *walked = start_of(26);
+	walked->stack.bp = C_CODE; /* cgocallback saved a frame pointer of C */
+	call(walked, MAIN, 16);
+	call(walked, CGOCALLBACK, WORK_DEPTH);
+	walk(walked, RETURN(WORK), GSD_UNWIND_AUTO);
+	assert_words(walked, RETURN(WORK), RETURN(CGOCALLBACK), RETURN(MAIN), AT(GOEXIT + 1));
+	assert_false(walked->result.disagreed);
+	drop(walked);
+}
+
 static void the_function_that_entered_a_system_call_may_write_sp_and_none_above_it(void **state)
 {
 	(void)state;
@@ -632,6 +645,7 @@ int main(void)
 		cmocka_unit_test(a_function_without_a_table_of_depths_is_crossed_by_the_frame_pointer),
 		cmocka_unit_test(the_depth_of_a_function_that_writes_sp_is_not_believed),
 		cmocka_unit_test(cgocallback_writes_sp_and_is_believed),
+		cmocka_unit_test(frame_pointers_are_not_held_against_the_table_beyond_cgocallback),
 		cmocka_unit_test(the_function_that_entered_a_system_call_may_write_sp_and_none_above_it),
 		cmocka_unit_test(registers_on_the_stack_show_that_sp_was_not_written_yet),
 		cmocka_unit_test(a_stack_that_is_cut_anywhere_is_broken),

@@ -140,11 +140,12 @@ struct made_stack {
 	uint64_t words[STACK_WORDS];
 	size_t used;
 	uint64_t bp;
+	uint64_t high; /* its upper bound; its lower one is STACK_WORDS words below */
 };
 
 static inline uint64_t stack_sp(const struct made_stack *stack)
 {
-	return STACK_HIGH - 8 * stack->used;
+	return stack->high - 8 * stack->used;
 }
 
 static inline void push_word(struct made_stack *stack, uint64_t word)
@@ -173,6 +174,7 @@ static inline void push_frame(struct made_stack *stack, uint64_t depth)
 static inline void stack_init(struct made_stack *stack)
 {
 	memset(stack, 0, sizeof *stack);
+	stack->high = STACK_HIGH;
 }
 
 static inline const uint8_t *stack_bytes(const struct made_stack *stack)
