@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* A file that is replaced whole: written beside its place under a name that nobody can guess, synced, renamed. */
+/*
+ * A file that is replaced whole: written without a name, so that a kill leaves nothing, synced, named and renamed.
+ * Where the file system has no files without names it gets one that nobody can guess, beside its place.
+ */
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -84,17 +87,23 @@ static struct gsd_error *write_directly(const struct place *place, int flags, gs
 
 #define TEMPORARY_NAME_SIZE 48
 
+/* Not made from the file's own name: that may already be as long as names can be. */
+static struct gsd_error *make_name(const struct place *place, char name[TEMPORARY_NAME_SIZE])
+{
+	uint64_t random[2];
+	if (getrandom(random, sizeof random, 0) != sizeof random)
+		return gsd_io_error(errno, place->path);
+	snprintf(name, TEMPORARY_NAME_SIZE, ".gostackdump-%016" PRIx64 "%08" PRIx32 ".tmp", random[0],
+		 (uint32_t)random[1]);
+	return NULL;
+}
+
 /* Creates a file beside the place, empty, 0600. */
 static struct gsd_error *create_temporary(const struct place *place, char name[TEMPORARY_NAME_SIZE], int *fd_ret)
 {
 	int fd;
 	do {
-		uint64_t random[2];
-		if (getrandom(random, sizeof random, 0) != sizeof random)
-			return gsd_io_error(errno, place->path);
-		/* Not made from the file's own name: that may already be as long as names can be. */
-		snprintf(name, TEMPORARY_NAME_SIZE, ".gostackdump-%016" PRIx64 "%08" PRIx32 ".tmp", random[0],
-			 (uint32_t)random[1]);
+		GSD_TRY(make_name(place, name));
 		fd = openat(place->directory, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
 	} while (fd < 0 && errno == EEXIST);
 	if (fd < 0)
@@ -103,36 +112,66 @@ static struct gsd_error *create_temporary(const struct place *place, char name[T
 	return NULL;
 }
 
-/* Fills the temporary file; closes fd in every case. */
 static struct gsd_error *fill(const struct place *place, int fd, gsd_file_writer *writer, void *context)
 {
-	struct gsd_error *error = NULL;
 	/* The umask may have taken bits away. */
 	if (fchmod(fd, 0600) != 0)
-		error = gsd_io_error(errno, place->path);
-	if (error == NULL)
-		error = run_writer(place, fd, writer, context);
+		return gsd_io_error(errno, place->path);
+	GSD_TRY(run_writer(place, fd, writer, context));
 	/* EINVAL: a file system that cannot sync. */
-	if (error == NULL && fsync(fd) != 0 && errno != EINVAL)
-		error = gsd_io_error(errno, place->path);
-	if (error != NULL) {
-		close(fd);
-		return error;
-	}
-	return close_written(place, fd);
+	return fsync(fd) != 0 && errno != EINVAL ? gsd_io_error(errno, place->path) : NULL;
 }
 
-static struct gsd_error *replace(const struct place *place, gsd_file_writer *writer, void *context)
+static struct gsd_error *rename_temporary(const struct place *place, const char *temporary)
+{
+	if (renameat(place->directory, temporary, place->directory, place->name) == 0)
+		return NULL;
+	struct gsd_error *error = gsd_io_error(errno, place->path);
+	unlinkat(place->directory, temporary, 0);
+	return error;
+}
+
+static struct gsd_error *replace_by_named(const struct place *place, gsd_file_writer *writer, void *context)
 {
 	char temporary[TEMPORARY_NAME_SIZE];
 	int fd = -1;
 	GSD_TRY(create_temporary(place, temporary, &fd));
 	struct gsd_error *error = fill(place, fd, writer, context);
-	if (error == NULL && renameat(place->directory, temporary, place->directory, place->name) != 0)
-		error = gsd_io_error(errno, place->path);
-	if (error != NULL)
-		unlinkat(place->directory, temporary, 0);
+	if (error == NULL)
+		error = close_written(place, fd);
+	else
+		close(fd);
+	if (error == NULL)
+		return rename_temporary(place, temporary);
+	unlinkat(place->directory, temporary, 0);
 	return error;
+}
+
+/* Gives the file behind fd its name. False where that cannot be done: then nothing is left of it when it is closed. */
+static bool name_file(const struct place *place, int fd, struct gsd_error **error_ret)
+{
+	char link[32];
+	char temporary[TEMPORARY_NAME_SIZE];
+	snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
+	if (linkat(AT_FDCWD, link, place->directory, place->name, AT_SYMLINK_FOLLOW) == 0)
+		return true;
+	/* No link takes the place of an old file; a rename does. */
+	if (errno != EEXIST || (*error_ret = make_name(place, temporary)) != NULL ||
+	    linkat(AT_FDCWD, link, place->directory, temporary, AT_SYMLINK_FOLLOW) != 0)
+		return *error_ret != NULL;
+	*error_ret = rename_temporary(place, temporary);
+	return true;
+}
+
+static struct gsd_error *replace(const struct place *place, gsd_file_writer *writer, void *context)
+{
+	int fd = openat(place->directory, ".", O_WRONLY | O_TMPFILE | O_CLOEXEC, 0600);
+	if (fd < 0)
+		return replace_by_named(place, writer, context);
+	struct gsd_error *error = fill(place, fd, writer, context);
+	bool settled = error != NULL || name_file(place, fd, &error);
+	close(fd); /* it was synced */
+	return settled ? error : replace_by_named(place, writer, context);
 }
 
 static struct gsd_error *write_at(const struct place *place, gsd_file_writer *writer, void *context)

@@ -166,6 +166,41 @@ static void a_failing_writer_leaves_the_old_file_and_nothing_beside_it(void **st
 	assert_int_equal(file_count(), 1);
 }
 
+/* Is killed in the middle. */
+static struct gsd_error *write_until_killed(struct gsd_sink *sink, void *context)
+{
+	(void)context;
+	GSD_TRY(gsd_sink_write(sink, "half", 4));
+	raise(SIGKILL);
+	return NULL;
+}
+
+static bool has_files_without_names(void)
+{
+	int fd = open(directory, O_WRONLY | O_TMPFILE | O_CLOEXEC, 0600);
+	if (fd >= 0)
+		close(fd);
+	return fd >= 0;
+}
+
+static void a_kill_in_the_middle_leaves_the_old_file_and_nothing_beside_it(void **state)
+{
+	(void)state;
+	const char *path = path_of("old");
+	put(path, OLD_CONTENT);
+	pid_t pid = fork();
+	assert_true(pid >= 0);
+	if (pid == 0) {
+		gsd_error_destroy(gsd_file_replace(path, write_until_killed, NULL));
+		_exit(0);
+	}
+	int status;
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
+	assert_content(path, OLD_CONTENT);
+	assert_int_equal(file_count(), has_files_without_names() ? 1 : 2);
+}
+
 static void a_file_that_may_not_grow_leaves_the_old_one_and_nothing_beside_it(void **state)
 {
 	(void)state;
@@ -379,6 +414,7 @@ int main(void)
 		FILE_TEST(a_new_file_has_the_content_and_mode_0600_whatever_the_umask),
 		FILE_TEST(an_old_file_is_replaced_and_its_mode_too),
 		FILE_TEST(a_failing_writer_leaves_the_old_file_and_nothing_beside_it),
+		FILE_TEST(a_kill_in_the_middle_leaves_the_old_file_and_nothing_beside_it),
 		FILE_TEST(a_file_that_may_not_grow_leaves_the_old_one_and_nothing_beside_it),
 		FILE_TEST(a_full_device_is_named_with_its_cause),
 		FILE_TEST(a_device_is_written_to_and_stays_one),
