@@ -309,12 +309,14 @@ static struct gsd_error *scan_segment(const struct search *search, uint64_t star
 		return gsd_error_no_memory();
 	struct gsd_error *error = NULL;
 	/* Chunks overlap by two words: a slice header may lie across their border. */
-	for (uint64_t address = start; address < end && error == NULL; address += SCAN_CHUNK - 16) {
+	for (uint64_t address = start; error == NULL; address += SCAN_CHUNK - 16) {
 		size_t length = end - address < SCAN_CHUNK ? (size_t)(end - address) : SCAN_CHUNK;
 		struct gsd_range range = {.address = address, .length = length, .buffer = chunk};
 		gsd_memory_read_ranges(search->program->memory, &range, 1);
 		if (range.errnum == 0)
 			error = scan_chunk(search, address, chunk, length, allgs_ret, longest);
+		if (end - address <= SCAN_CHUNK)
+			break; /* no further address: it could wrap around */
 	}
 	free(chunk);
 	return error;
