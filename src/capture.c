@@ -395,11 +395,15 @@ static struct gsd_error *read_labels(struct gsd_capture *capture, struct gsd_mem
 	}
 	struct gsd_error *error = gsd_labels_read(memory, capture->runtime.go_minor, analysis->label_pointers.items,
 						  count, &capture->arena, sets, readable);
+	if (error == NULL)
+		error = gsd_labels_confirm(memory, &capture->runtime.layout, analysis->goroutines.items,
+					   analysis->goroutines.count, analysis->label_pointers.items, count, readable);
 	for (size_t i = 0; i < analysis->goroutines.count && error == NULL; i++) {
 		struct gsd_goroutine *goroutine = &analysis->goroutines.items[i];
 		if (goroutine->labels == GSD_NO_LABELS || readable[goroutine->labels])
 			continue;
-		goroutine->ambiguous = true; /* the set was dropped and overwritten after the moment */
+		sets[goroutine->labels] = (struct gsd_label_set){0};
+		goroutine->ambiguous = true; /* the set was dropped, and maybe overwritten, after the moment */
 		capture->stats.ambiguous++;
 	}
 	free(readable);

@@ -52,9 +52,10 @@ static void warn_of_marked(const struct gsd_stats *stats)
 		message_hint("each stands in the output as gostackdump.unreadable:REASON");
 	}
 	if (stats->ambiguous > 0) {
-		message("%" PRIu64 " of %" PRIu64 " goroutines moved around the stop and could not be settled",
+		message("the labels of %" PRIu64 " of %" PRIu64
+			" goroutines changed, or the process ended, before they were read",
 			stats->ambiguous, stats->goroutines);
-		message_hint("each carries the label gostackdump=ambiguous; a larger --max-pause may settle them");
+		message_hint("each carries the label gostackdump=ambiguous in their place; its stack is right");
 	}
 }
 

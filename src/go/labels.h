@@ -8,6 +8,7 @@
 
 #include "base/array.h"
 #include "base/memory.h"
+#include "go/layout.h"
 #include "go/snapshot.h"
 
 /**
@@ -15,7 +16,16 @@
  * @p readable_ret[i] is false when a set could not be read or breaks a limit; it is then empty.
  */
 GSD_MUST_CHECK struct gsd_error *gsd_labels_read(struct gsd_memory *memory, unsigned go_minor, const uint64_t *pointers,
-                                                 size_t count, struct gsd_arena *arena,
-                                                 struct gsd_label_set *sets_ret, bool *readable_ret);
+						 size_t count, struct gsd_arena *arena, struct gsd_label_set *sets_ret,
+						 bool *readable_ret);
+
+/**
+ * Looks again at who holds the sets that were read: a set never changes, and lives as long as a goroutine holds it.
+ * `readable[i]` becomes false when none of @p goroutines that held `pointers[i]` does so still: what was read may be
+ * another set. gsd_goroutine.labels is an index into @p pointers.
+ */
+GSD_MUST_CHECK struct gsd_error *gsd_labels_confirm(struct gsd_memory *memory, const struct gsd_layout *layout,
+						    const struct gsd_goroutine *goroutines, size_t goroutine_count,
+						    const uint64_t *pointers, size_t count, bool *readable);
 
 #endif
