@@ -612,7 +612,7 @@ static struct gsd_error *capture_open(struct gsd_capture *capture, pid_t pid, co
 	const char *change = NULL;
 	if (error != NULL && gsd_process_replaced(process))
 		change = "it called execve while we looked, and runs another program now: try again";
-	else if (error != NULL && gsd_error_code(error) != GSD_ERROR_GONE && gsd_process_ended(process))
+	else if (error != NULL && gsd_process_ended(process))
 		change = "it exited while we looked";
 	if (change != NULL) {
 		/* Whatever could not be found or read: that is why. */
