@@ -3,7 +3,7 @@
 # Debian packages: what is missing is named and installed.
 
 build_packages=(gcc libc6-dev cmake ninja-build pkg-config libelf-dev libdwarf-dev zlib1g-dev libcmocka-dev)
-test_packages=("${build_packages[@]}" clang binutils python3 gdb util-linux procps)
+test_packages=("${build_packages[@]}" clang libclang-rt-14-dev binutils python3 gdb util-linux procps)
 
 as_root() {
 	if [[ $(id -u) == 0 ]]; then
