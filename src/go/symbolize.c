@@ -108,6 +108,12 @@ static struct gsd_error *inlined_call(struct gsd_code *code, const struct expans
 	const uint8_t *bytes;
 	GSD_TRY(gsd_block_cache_read(gsd_code_cache(code), expansion->tree + (uint64_t)index * size, size, &bytes));
 	*call_ret = gsd_inlined_call_parse(&expansion->module->table, bytes);
+	if (!gsd_pclntab_is_name(&expansion->module->table, call_ret->name))
+		return gsd_error_because(gsd_error_create(GSD_ERROR_CORRUPT, 0, "read the calls inlined into %s",
+							  or_unknown(gsd_pclntab_name(&expansion->module->table,
+										      expansion->function.name))),
+					 "record %" PRId32 " of its inline tree at 0x%" PRIx64 " names no function",
+					 index, expansion->tree);
 	*found_ret = true;
 	return NULL;
 }

@@ -154,6 +154,14 @@ const char *gsd_pclntab_name(const struct gsd_pclntab *table, int32_t name)
 	return name < 0 ? NULL : string_at(table, table->header.names + (uint64_t)name);
 }
 
+bool gsd_pclntab_is_name(const struct gsd_pclntab *table, int32_t name)
+{
+	if (gsd_pclntab_name(table, name) == NULL)
+		return false;
+	uint64_t position = table->header.names + (uint64_t)name; /* inside the table */
+	return name == 0 || position == 0 || table->bytes.data[position - 1] == 0;
+}
+
 const char *gsd_pclntab_file(const struct gsd_pclntab *table, const struct gsd_function *function, uint64_t offset)
 {
 	int32_t number = gsd_pclntab_value(table, function, function->file_numbers, offset);

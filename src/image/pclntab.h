@@ -82,12 +82,15 @@ const char *gsd_pclntab_file(const struct gsd_pclntab *table, const struct gsd_f
 /** Looks a function up by its exact name; false when there is none. */
 bool gsd_pclntab_find_name(const struct gsd_pclntab *table, const char *name, struct gsd_function *function_ret);
 
+/** Whether a name begins at offset @p name: what points into the middle of one is no name. */
+bool gsd_pclntab_is_name(const struct gsd_pclntab *table, int32_t name);
+
 /** A record of a function's inline tree. */
 struct gsd_inlined_call {
-	uint8_t id;        /**< function id of the inlined function */
-	int32_t name;      /**< its name offset */
-	int32_t parent_pc; /**< offset from the physical function's entry to the call it replaced */
-	int32_t start_line;/**< 0 before Go 1.20 */
+	uint8_t id;         /**< function id of the inlined function */
+	int32_t name;       /**< its name offset */
+	int32_t parent_pc;  /**< offset from the physical function's entry to the call it replaced */
+	int32_t start_line; /**< 0 before Go 1.20 */
 };
 /** Bytes of one record of the inline tree in this table's format. */
 size_t gsd_inlined_call_size(const struct gsd_pclntab *table);
