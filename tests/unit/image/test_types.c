@@ -156,13 +156,11 @@ static void put_neighbours(struct section *section, size_t before, size_t after,
 static void the_pointer_to_g_is_found_wherever_it_is_among_the_links(void **state)
 {
 	(void)state;
-	static const struct {
-		size_t before, after;
-	} cases[] = {{0, 0}, {1, 0}, {0, 1}, {60, 0}, {0, 60}, {31, 32}, {40, 7}, {3, 57}};
-	for (size_t i = 0; i < GSD_ARRAY_SIZE(cases); i++) {
+	enum { NEIGHBOURS = 41 };
+	for (size_t before = 0; before <= NEIGHBOURS; before++) {
 		struct section section;
 		section_init(&section, 26);
-		put_neighbours(&section, cases[i].before, cases[i].after, false);
+		put_neighbours(&section, before, NEIGHBOURS - before, false);
 		uint64_t pointer = put_pointer(&section, "*runtime.g");
 		const struct made_field g[] = {{"goid", put_basic(&section, "uintptr", 8), 152}};
 		/* its own string is another: no search for a struct by name finds it */
@@ -321,7 +319,6 @@ static void a_row_of_descriptors_that_lies_about_sizes_ends_at_its_end(void **st
 		for (size_t k = 0; k < GSD_ARRAY_SIZE(kinds); k++) {
 			struct section section;
 			section_init(&section, 27);
-			put_zeroes(&section.bytes, 0);
 			uint64_t first = put_listed(&section, kinds[k], "struct {}", 80);
 			set_word_of(&section, first, 64, counts[i]);
 			struct gsd_types types = section_types(&section);
@@ -335,6 +332,28 @@ static void a_row_of_descriptors_that_lies_about_sizes_ends_at_its_end(void **st
 			section_drop(&section);
 		}
 	}
+}
+
+static void a_row_of_descriptors_in_a_section_as_large_as_memory_ends(void **state)
+{
+	(void)state;
+	/* what is left to the end of the section and the size of a struct are together zero in 64 bits */
+	struct bytes bytes = {0};
+	put_zeroes(&bytes, 16384);
+	set_u8(&bytes, 80 + 23, KIND_STRUCT);
+	set_u64(&bytes, 80 + 64, UINT64_MAX / 8);
+	const struct gsd_segment segment = {0, bytes.length, bytes.data};
+	struct gsd_segment_memory memory;
+	struct gsd_types types = {.start = 72, .end = UINT64_MAX - 7, .descriptors_length = UINT64_MAX, .go_minor = 27};
+	struct gsd_field field = {.structure = "runtime.g"};
+	gsd_segment_memory_init(&memory, &segment, 1);
+	assert_success(gsd_block_cache_create(&memory.memory, 1 << 20, &types.cache));
+	alarm(30); /* it would not come back */
+	gsd_error_destroy(gsd_types_fields(&types, &field, 1));
+	alarm(0);
+	assert_false(field.found);
+	gsd_block_cache_destroy(types.cache);
+	drop_bytes(&bytes);
 }
 
 /* ---- names ---- */
@@ -583,6 +602,7 @@ int main(void)
 		cmocka_unit_test(the_search_by_name_crosses_the_borders_of_what_it_reads_at_once),
 		cmocka_unit_test(the_walk_over_descriptors_steps_over_every_kind),
 		cmocka_unit_test(a_row_of_descriptors_that_lies_about_sizes_ends_at_its_end),
+		cmocka_unit_test(a_row_of_descriptors_in_a_section_as_large_as_memory_ends),
 		cmocka_unit_test(names_may_be_exported_tagged_embedded_and_longer_than_127_bytes),
 		cmocka_unit_test(names_longer_than_any_that_is_looked_for_are_passed_over),
 		cmocka_unit_test(types_that_refer_to_each_other_in_a_circle_come_to_an_end),
