@@ -25,6 +25,7 @@
 #define MAX_STOPS            5   /* a buffer was too small: enlarge, again */
 #define MAX_PIECES           256 /* running goroutines whose threads are on other stacks */
 #define STACK_SLACK          ((size_t)1 << 20)
+#define CLAIM_SLACK          ((uint64_t)128 << 20)
 
 uint64_t gsd_clock_ns(int clock)
 {
@@ -275,11 +276,27 @@ static struct gsd_error *read_known(struct gsd_memory *memory, const struct gsd_
 	return NULL;
 }
 
+/*
+ * Stacks are copied from where their goroutines are, which was written once: a target that claims far more than it has
+ * memory makes its goroutines up. Twice, since a running one is copied whole before its thread has stopped.
+ */
+static struct gsd_error *check_claim(const struct gsd_process *process, const struct gsd_plan *plan)
+{
+	uint64_t has = gsd_process_memory_bytes(process);
+	if (has == 0 || plan->stack_bytes_needed / 2 <= has + CLAIM_SLACK)
+		return NULL;
+	return gsd_error_because(gsd_error_create(GSD_ERROR_CORRUPT, 0, "make room for the stacks of process %d",
+						  (int)gsd_process_pid(process)),
+				 "its goroutines claim %zu MiB of them, and it has %" PRIu64 " MiB of memory",
+				 plan->stack_bytes_needed >> 20, has >> 20);
+}
+
 /* Sizes the plan by a look at the running target. */
-static struct gsd_error *size_plan(struct gsd_memory *memory, size_t threads, struct gsd_plan *plan)
+static struct gsd_error *size_plan(struct gsd_process *process, size_t threads, struct gsd_plan *plan)
 {
 	uint64_t *known;
 	size_t count;
+	struct gsd_memory *memory = gsd_process_memory(process);
 	GSD_TRY(read_known(memory, plan, &known, &count));
 	struct gsd_plan_room room = {.elements = count + count / 16 + 1024,
 				     .links = count / 8 + 2 * threads + 64,
@@ -291,6 +308,7 @@ static struct gsd_error *size_plan(struct gsd_memory *memory, size_t threads, st
 	gsd_plan_run(plan, memory, &none);
 	if (plan->list_errnum != 0)
 		return gsd_error_create(GSD_ERROR_READ, plan->list_errnum, "read the list of goroutines");
+	GSD_TRY(check_claim(process, plan));
 	return gsd_plan_enlarge(plan, plan->link_count + plan->link_count / 4 + 2 * threads + 64,
 				plan->stack_bytes_needed + plan->stack_bytes_needed / 16 + STACK_SLACK);
 }
@@ -305,12 +323,13 @@ static struct gsd_error *make_threads(struct gsd_process *process, struct gsd_th
 }
 
 /* Makes larger what was too small in the last stop. */
-static struct gsd_error *enlarge(struct gsd_process *process, struct gsd_memory *memory, struct copy *copy)
+static struct gsd_error *enlarge(struct gsd_process *process, struct copy *copy)
 {
 	if (copy->threads.overflow)
 		GSD_TRY(make_threads(process, &copy->threads));
 	if (copy->plan.element_overflow)
-		return size_plan(memory, copy->threads.capacity, &copy->plan);
+		return size_plan(process, copy->threads.capacity, &copy->plan);
+	GSD_TRY(check_claim(process, &copy->plan));
 	return gsd_plan_enlarge(&copy->plan, 2 * copy->plan.link_count + 64,
 				2 * copy->plan.stack_bytes_needed + STACK_SLACK);
 }
@@ -328,7 +347,7 @@ static struct gsd_error *copy_moment(struct gsd_process *process, const struct g
 	copy->plan.fixed = &copy->flag_range;
 	copy->plan.fixed_count = runtime->finalizer.address != 0 ? 1 : 0;
 	GSD_TRY(make_threads(process, &copy->threads));
-	GSD_TRY(size_plan(memory, copy->threads.capacity, &copy->plan));
+	GSD_TRY(size_plan(process, copy->threads.capacity, &copy->plan));
 	struct window window = {.plan = &copy->plan, .memory = memory, .threads = &copy->threads};
 	for (;;) {
 		GSD_TRY(gsd_process_stop(process, max_pause_ns, &copy->threads, stop_window, &window, &copy->figures));
@@ -343,7 +362,7 @@ static struct gsd_error *copy_moment(struct gsd_process *process, const struct g
 								  "copy the goroutines of process %d",
 								  (int)gsd_process_pid(process)),
 						 "they outgrew the room that was made for them %d times", MAX_STOPS);
-		GSD_TRY(enlarge(process, memory, copy));
+		GSD_TRY(enlarge(process, copy));
 	}
 	if (copy->plan.list_errnum != 0)
 		return gsd_error_create(GSD_ERROR_READ, copy->plan.list_errnum, "read the list of goroutines");

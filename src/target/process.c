@@ -368,6 +368,14 @@ struct gsd_memory *gsd_process_memory(struct gsd_process *process)
 	return &process->memory.memory;
 }
 
+uint64_t gsd_process_memory_bytes(const struct gsd_process *process)
+{
+	char name[64];
+	struct gsd_status status;
+	name_of(process, process->memory.thread, "status", name, sizeof name);
+	return gsd_procfs_status(process->directory, name, &status) == 0 ? status.memory_bytes : 0;
+}
+
 uint64_t gsd_process_bytes_read(const struct gsd_process *process)
 {
 	return process->memory.bytes_read;

@@ -43,6 +43,8 @@ const char *gsd_process_exe_path(const struct gsd_process *process);
 int gsd_process_exe(const struct gsd_process *process);
 /** The target's memory: process_vm_readv in batches, /proc/PID/mem as the fallback. Lives as long as @p process. */
 struct gsd_memory *gsd_process_memory(struct gsd_process *process);
+/** Bytes of memory that it really has now, resident or swapped: no more can have been written. 0: unknown. */
+uint64_t gsd_process_memory_bytes(const struct gsd_process *process);
 /** Bytes read from the target's memory so far. */
 uint64_t gsd_process_bytes_read(const struct gsd_process *process);
 /** The mappings when it was opened, in order of address; owned by @p process. */

@@ -113,8 +113,9 @@ static void parse_status_line(const char *name, size_t name_length, const char *
 	const struct {
 		const char *name;
 		int base;
-	} fields[] = {{"State", 0}, {"Tgid", 10},  {"Pid", 10},     {"PPid", 10},   {"TracerPid", 10}, {"Uid", 10},
-		      {"Gid", 10},  {"NSpid", 10}, {"Threads", 10}, {"CapPrm", 16}, {"CapEff", 16},    {"Seccomp", 10}};
+	} fields[] = {{"State", 0},   {"Tgid", 10},    {"Pid", 10},   {"PPid", 10},    {"TracerPid", 10},
+		      {"Uid", 10},    {"Gid", 10},     {"NSpid", 10}, {"Threads", 10}, {"CapPrm", 16},
+		      {"CapEff", 16}, {"Seccomp", 10}, {"VmRSS", 10}, {"VmSwap", 10}};
 	size_t field = 0;
 	while (field < GSD_ARRAY_SIZE(fields) &&
 	       (strlen(fields[field].name) != name_length || memcmp(fields[field].name, name, name_length) != 0))
@@ -146,7 +147,8 @@ static void parse_status_line(const char *name, size_t name_length, const char *
 	case 8: status->threads = numbers[0]; break;
 	case 9: status->cap_permitted = numbers[0]; break;
 	case 10: status->cap_effective = numbers[0]; break;
-	default: status->seccomp = (unsigned)numbers[0]; break;
+	case 11: status->seccomp = (unsigned)numbers[0]; break;
+	default: status->memory_bytes += numbers[0] * 1024; break;
 	}
 }
 

@@ -21,6 +21,7 @@ struct gsd_status {
 	uid_t uids[3]; /**< real, effective, saved */
 	gid_t gids[3];
 	uint64_t threads;
+	uint64_t memory_bytes; /**< resident and swapped; 0 for what has no address space */
 	uint64_t cap_permitted;
 	uint64_t cap_effective;
 	unsigned seccomp;          /**< 0 off, 1 strict, 2 filter */

@@ -138,12 +138,12 @@ static void status_gives_its_fields_whatever_the_name_says(void **state)
 {
 	(void)state;
 	struct gsd_status status;
-	assert_true(
-		gsd_status_parse("Name:\tTgid: 1\\nPid:\t9\nUmask:\t0022\nState:\tS (sleeping)\nTgid:\t42\nNgid:\t0\n"
-				 "Pid:\t43\nPPid:\t7\nTracerPid:\t12\nUid:\t1\t2\t3\t4\nGid:\t5\t6\t7\t8\n"
-				 "NSpid:\t42\t17\t3\nThreads:\t9\nCapPrm:\t000001ff00000000\n"
-				 "CapEff:\t0000000000080000\nSeccomp:\t2\n",
-				 &status));
+	assert_true(gsd_status_parse(
+		"Name:\tTgid: 1\\nPid:\t9\nUmask:\t0022\nState:\tS (sleeping)\nTgid:\t42\nNgid:\t0\n"
+		"Pid:\t43\nPPid:\t7\nTracerPid:\t12\nUid:\t1\t2\t3\t4\nGid:\t5\t6\t7\t8\n"
+		"NSpid:\t42\t17\t3\nVmRSS:\t    2000 kB\nVmSwap:\t      24 kB\nThreads:\t9\nCapPrm:\t000001ff00000000\n"
+		"CapEff:\t0000000000080000\nSeccomp:\t2\n",
+		&status));
 	assert_int_equal(status.state, 'S');
 	assert_int_equal(status.tgid, 42);
 	assert_int_equal(status.pid, 43);
@@ -154,6 +154,7 @@ static void status_gives_its_fields_whatever_the_name_says(void **state)
 	assert_int_equal(status.namespace_levels, 3);
 	assert_int_equal(status.pid_innermost, 3);
 	assert_int_equal(status.threads, 9);
+	assert_int_equal(status.memory_bytes, 2024 * 1024);
 	assert_int_equal(status.cap_permitted, 0x1ff00000000);
 	assert_int_equal(status.cap_effective, 0x80000);
 	assert_int_equal(status.seccomp, 2);
