@@ -66,8 +66,9 @@ static bool take_inode(const char **position, const char *end, uint64_t *inode_r
  * show_map_vma; a backslash is not escaped, so a file with a literal \012 in its name reads as one with a newline. The
  * path is for people and for finding the file, where the inode decides).
  */
-static size_t undo_escapes(char *path, size_t length)
+void gsd_maps_undo_escapes(char *path)
 {
+	size_t length = strlen(path);
 	size_t out = 0;
 	for (size_t in = 0; in < length; in++) {
 		if (length - in >= 4 && memcmp(path + in, "\\012", 4) == 0) {
@@ -78,7 +79,6 @@ static size_t undo_escapes(char *path, size_t length)
 		}
 	}
 	path[out] = '\0';
-	return out;
 }
 
 static bool set_path(struct gsd_mapping *mapping, const char *path, const char *end, const struct gsd_mapping *previous,
@@ -102,7 +102,7 @@ static bool set_path(struct gsd_mapping *mapping, const char *path, const char *
 	char *copy = gsd_arena_string(strings, path, length);
 	if (copy == NULL)
 		return false;
-	undo_escapes(copy, length);
+	gsd_maps_undo_escapes(copy);
 	mapping->path = copy;
 	return true;
 }

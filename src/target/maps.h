@@ -21,4 +21,7 @@ GSD_DEFINE_ARRAY(gsd_mapping_array, struct gsd_mapping)
 GSD_MUST_CHECK struct gsd_error *gsd_maps_parse(const char *text, size_t length, struct gsd_arena *strings,
 						struct gsd_mapping_array *mappings);
 
+/** Undoes in place what the kernel does to a path in maps. A path from elsewhere is comparable when treated alike. */
+void gsd_maps_undo_escapes(char *path);
+
 #endif

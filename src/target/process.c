@@ -220,6 +220,7 @@ static struct gsd_error *open_executable(struct gsd_process *process, pid_t thre
 	process->exe_path = strndup(path, (size_t)length);
 	if (process->exe_path == NULL)
 		return gsd_error_no_memory();
+	gsd_maps_undo_escapes(process->exe_path); /* its mappings are found by this path */
 	process->exe = openat(process->directory, name, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
 	if (process->exe >= 0)
 		return check_executable(process);
