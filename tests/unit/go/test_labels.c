@@ -226,6 +226,26 @@ static void strings_that_are_not_there_or_too_long_make_a_set_unreadable(void **
 	}
 }
 
+static void a_string_of_a_mebibyte_is_read_and_a_longer_one_is_not(void **state)
+{
+	struct heap *heap = *state;
+	uint64_t large = allocate_zeroes(heap, (1 << 20) + 8);
+	const char *const strings[] = {"key", "value"};
+	uint64_t slice = put_slice(heap, strings, 1);
+	uint64_t value; /* of the first pair */
+	memcpy(&value, heap->bytes.data + (slice - HEAP), sizeof value);
+	value += 16;
+	struct gsd_label_set set;
+	bool readable;
+	set_word(heap, value, large);
+	set_word(heap, value + 8, 1 << 20);
+	read_sets(heap, 26, &slice, 1, &set, &readable);
+	assert_true(readable);
+	assert_int_equal(set.labels[0].value_length, 1 << 20);
+	set_word(heap, value + 8, (1 << 20) + 1);
+	assert_string_equal(read_text(heap, 26, slice), "unreadable");
+}
+
 /* ---- a map, up to Go 1.23 ---- */
 
 enum { BUCKET_SIZE = 272, BUCKET_KEYS = 8, BUCKET_VALUES = 136, BUCKET_OVERFLOW = 264 };
@@ -392,6 +412,80 @@ static void one_bad_map_hurts_no_other(void **state)
 	assert_string_equal(sets[2].labels[0].key, "b");
 }
 
+/* ---- whether a set is still held ---- */
+
+enum { G_SIZE = 64, GOID = 16, LABELS = 40, HOLDERS = 4 };
+static const struct gsd_layout small_layout = {.goid = GOID, .labels = LABELS};
+
+/* Four goroutines: 0 and 2 hold set 0, 1 holds set 1, 3 holds none. */
+struct held {
+	uint64_t gs;
+	uint64_t pointers[2];
+	struct gsd_goroutine goroutines[HOLDERS];
+	bool readable[2];
+};
+
+static void make_held(struct heap *heap, struct held *held)
+{
+	*held = (struct held){.gs = allocate_zeroes(heap, HOLDERS * G_SIZE),
+			      .pointers = {0xc000111110, 0xc000222220},
+			      .readable = {true, true}};
+	for (uint64_t i = 0; i < HOLDERS; i++) {
+		uint32_t labels = i == 3 ? GSD_NO_LABELS : i == 1 ? 1 : 0;
+		held->goroutines[i] =
+			(struct gsd_goroutine){.goid = i + 10, .address = held->gs + i * G_SIZE, .labels = labels};
+		set_word(heap, held->gs + i * G_SIZE + GOID, i + 10);
+		set_word(heap, held->gs + i * G_SIZE + LABELS, i == 3 ? 0 : held->pointers[labels]);
+	}
+}
+
+static void confirm(struct heap *heap, struct held *held)
+{
+	heap->segment = (struct gsd_segment){HEAP, heap->bytes.length, heap->bytes.data};
+	gsd_segment_memory_init(&heap->memory, &heap->segment, 1);
+	assert_success(gsd_labels_confirm(&heap->memory.memory, &small_layout, held->goroutines, HOLDERS,
+					  held->pointers, 2, held->readable));
+}
+
+static void a_set_that_one_of_its_goroutines_still_holds_is_believed(void **state)
+{
+	struct heap *heap = *state;
+	struct held held;
+	make_held(heap, &held);
+	confirm(heap, &held);
+	assert_true(held.readable[0] && held.readable[1]);
+	set_word(heap, held.gs + LABELS, 0xc000333330); /* the first has others now, the third still has these */
+	confirm(heap, &held);
+	assert_true(held.readable[0] && held.readable[1]);
+	held.readable[1] = false; /* what could not be read does not become readable */
+	confirm(heap, &held);
+	assert_false(held.readable[1]);
+}
+
+static void a_set_that_nobody_holds_any_more_is_not_believed(void **state)
+{
+	struct heap *heap = *state;
+	for (int way = 0; way < 3; way++) {
+		struct held held;
+		make_held(heap, &held);
+		if (way == 0)
+			set_word(heap, held.gs + G_SIZE + LABELS, held.pointers[0]); /* it has other labels */
+		else if (way == 1)
+			set_word(heap, held.gs + G_SIZE + GOID, 99); /* it ended, another one has its place */
+		else
+			held.goroutines[1].address = 0x999000; /* it cannot be read */
+		confirm(heap, &held);
+		assert_true(held.readable[0]);
+		assert_false(held.readable[1]);
+	}
+}
+
+static void without_sets_there_is_nothing_to_confirm(void **state)
+{
+	struct heap *heap = *state;
+	assert_success(gsd_labels_confirm(&heap->memory.memory, &small_layout, NULL, 0, NULL, 0, NULL));
+}
+
 #define WITH_HEAP(test) cmocka_unit_test_setup_teardown(test, make_heap, drop_heap)
 
 int main(void)
@@ -405,6 +499,7 @@ int main(void)
 		WITH_HEAP(each_of_many_sets_is_read_and_one_bad_one_hurts_no_other),
 		WITH_HEAP(slices_with_hostile_headers_are_unreadable),
 		WITH_HEAP(strings_that_are_not_there_or_too_long_make_a_set_unreadable),
+		WITH_HEAP(a_string_of_a_mebibyte_is_read_and_a_longer_one_is_not),
 		WITH_HEAP(a_map_of_labels_is_read_up_to_go_123),
 		WITH_HEAP(slots_that_are_empty_or_moved_away_are_passed_over),
 		WITH_HEAP(all_buckets_and_what_overflows_them_are_read),
@@ -414,6 +509,9 @@ int main(void)
 		WITH_HEAP(a_circle_of_overflow_buckets_comes_to_an_end),
 		WITH_HEAP(maps_with_hostile_headers_are_unreadable),
 		WITH_HEAP(one_bad_map_hurts_no_other),
+		WITH_HEAP(a_set_that_one_of_its_goroutines_still_holds_is_believed),
+		WITH_HEAP(a_set_that_nobody_holds_any_more_is_not_believed),
+		WITH_HEAP(without_sets_there_is_nothing_to_confirm),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -148,6 +148,22 @@ static void an_offset_that_no_struct_can_have_is_refused(void **state)
 	free(fields);
 }
 
+static void offsets_whose_sum_wraps_around_are_refused(void **state)
+{
+	(void)state;
+	size_t count;
+	struct gsd_layout layout;
+	struct gsd_field *fields = answered(27, &count);
+	for (size_t i = 0; i < count; i++) {
+		if (fields[i].name != NULL && strcmp(fields[i].name, "stack") == 0)
+			fields[i].offset = UINT64_MAX - 7;
+		if (strcmp(fields[i].structure, "runtime.stack") == 0)
+			fields[i].offset += 8;
+	}
+	assert_failure(gsd_layout_make(27, fields, count, &layout), GSD_ERROR_CORRUPT, "runtime.g.stack");
+	free(fields);
+}
+
 static void what_a_version_does_not_have_is_not_asked_for(void **state)
 {
 	(void)state;
@@ -193,6 +209,7 @@ int main(void)
 		cmocka_unit_test(each_field_that_is_missing_is_named_in_the_error),
 		cmocka_unit_test(a_field_of_another_size_is_refused),
 		cmocka_unit_test(an_offset_that_no_struct_can_have_is_refused),
+		cmocka_unit_test(offsets_whose_sum_wraps_around_are_refused),
 		cmocka_unit_test(what_a_version_does_not_have_is_not_asked_for),
 		cmocka_unit_test(all_fields_lie_in_the_bytes_that_are_read),
 	};

@@ -248,6 +248,22 @@ static void an_inline_tree_with_calls_at_impossible_places_stays_in_its_function
 	}
 }
 
+static void an_inline_tree_whose_records_name_no_function_is_refused(void **state)
+{
+	(void)state;
+	for (int minor = 19; minor <= 27; minor += 8) {
+		struct symbolizing *s = start((unsigned)minor);
+		size_t name = 12 + (minor < 20 ? 12 : 4); /* of the first record: main.middle */
+		s->program.gofunc.data[name]++;
+		const uint64_t word = AT(0x135);
+		const struct gsd_stack stack = {&word, 1};
+		assert_failure(gsd_symbolize_stack(s->symbolizer, &stack, 0, &s->list), GSD_ERROR_CORRUPT,
+			       "read the calls inlined into main.outer");
+		assert_string_equal(SYMBOLIZED(s, 0, AT(PLAIN + 9)), "main.plain plain.go:50");
+		drop(s);
+	}
+}
+
 static void an_inline_tree_that_cannot_be_read_is_an_error_that_says_where(void **state)
 {
 	(void)state;
@@ -313,6 +329,23 @@ static void an_inlined_wrapper_is_left_out_of_its_location(void **state)
 	assert_string_equal(
 		SYMBOLIZED(s, 0, AT(GOPANIC + 9), AT(0x129)),
 		"runtime.gopanic panic.go:770; main.deep deep.go:11<main.middle middle.go:22<main.outer outer.go:33");
+	drop(s);
+}
+
+static void who_called_an_inlined_wrapper_is_what_is_inlined_into_it(void **state)
+{
+	(void)state;
+	static const struct inlined panic_calls[] = {{"main.middle", "wrapper", 0x50, 20},
+						     {"main.deep", "runtime.panicwrap", 0x34, 10}};
+	struct symbolizing *s = start_with(26, panic_calls);
+	assert_string_equal(SYMBOLIZED(s, 0, AT(0x129)),
+			    "main.deep deep.go:11<main.middle middle.go:22<main.outer outer.go:33");
+	drop(s);
+	static const struct inlined two_wrappers[] = {{"main.middle", "wrapper", 0x50, 20},
+						      {"main.deep", "wrapper", 0x34, 10}};
+	s = start_with(26, two_wrappers);
+	assert_string_equal(SYMBOLIZED(s, 0, AT(GOPANIC + 9), AT(0x129)),
+			    "runtime.gopanic panic.go:770; main.deep deep.go:11<main.outer outer.go:33");
 	drop(s);
 }
 
@@ -465,10 +498,12 @@ int main(void)
 		cmocka_unit_test(the_entry_of_a_function_is_not_taken_for_the_end_of_the_one_before),
 		cmocka_unit_test(an_inline_tree_that_leads_in_circles_comes_to_an_end),
 		cmocka_unit_test(an_inline_tree_with_calls_at_impossible_places_stays_in_its_function),
+		cmocka_unit_test(an_inline_tree_whose_records_name_no_function_is_refused),
 		cmocka_unit_test(an_inline_tree_that_cannot_be_read_is_an_error_that_says_where),
 		cmocka_unit_test(goexit_is_dropped),
 		cmocka_unit_test(a_wrapper_is_left_out_unless_a_panic_called_it),
 		cmocka_unit_test(an_inlined_wrapper_is_left_out_of_its_location),
+		cmocka_unit_test(who_called_an_inlined_wrapper_is_what_is_inlined_into_it),
 		cmocka_unit_test(the_limit_counts_logical_frames_and_never_cuts_inside_a_location),
 		cmocka_unit_test(what_is_elided_does_not_count_and_goexit_does),
 		cmocka_unit_test(a_pc_that_no_table_knows_is_named_by_its_address),

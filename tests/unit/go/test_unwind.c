@@ -331,6 +331,29 @@ static void a_chain_of_frame_pointers_that_is_broken_anywhere_is_counted(void **
 	}
 }
 
+static void below_a_panic_frame_pointers_into_an_old_stack_say_nothing_up_to_go_125(void **state)
+{
+	(void)state;
+	for (unsigned minor = 24; minor <= 27; minor++) {
+		struct walked *panicking = start_of(minor);
+		call(panicking, MAIN, WORK_DEPTH);
+		/* what main.work saved was not adjusted when the stack moved */
+		panicking->stack.words[STACK_WORDS - (STACK_HIGH - panicking->stack.bp) / 8] = STACK_HIGH + 0x10000;
+		call(panicking, WORK, INJECTED_DEPTH);
+		walk(panicking, RETURN(SIGPANIC), GSD_UNWIND_AUTO);
+		assert_words(panicking, RETURN(SIGPANIC), EXACT(RETURN(WORK)), RETURN(MAIN), AT(GOEXIT + 1));
+		assert_int_equal(panicking->result.disagreed, minor > 25);
+		drop(panicking);
+		struct walked *walked = start_of(minor);
+		call(walked, MAIN, WORK_DEPTH); /* without a panic it is a disagreement in every version */
+		walked->stack.words[STACK_WORDS - (STACK_HIGH - walked->stack.bp) / 8] = STACK_HIGH + 0x10000;
+		call(walked, WORK, WORK_DEPTH);
+		walk(walked, RETURN(WORK), GSD_UNWIND_AUTO);
+		assert_true(walked->result.disagreed);
+		drop(walked);
+	}
+}
+
 static void a_chain_of_frame_pointers_that_goes_on_at_the_top_is_counted(void **state)
 {
 	(void)state;
@@ -366,6 +389,19 @@ static void frame_pointers_alone_do_not_leave_the_stack_or_go_backwards(void **s
 		assert_true(walked->buffer.total <= 3);
 		drop(walked);
 	}
+}
+
+static void a_frame_pointer_that_is_not_aligned_is_none(void **state)
+{
+	(void)state;
+	struct walked *walked = start_of(26);
+	call(walked, MAIN, WORK_DEPTH);
+	walked->stack.bp++;
+	call(walked, WORK, WORK_DEPTH);
+	walk(walked, RETURN(WORK), GSD_UNWIND_FP);
+	assert_int_equal(walked->result.unreadable, GSD_UNREADABLE_BROKEN);
+	assert_int_equal(walked->buffer.total, 2);
+	drop(walked);
 }
 
 /* ---- where the table does not know on ---- */
@@ -638,8 +674,10 @@ int main(void)
 		cmocka_unit_test(a_function_that_was_interrupted_in_its_prologue_is_no_disagreement),
 		cmocka_unit_test(a_frame_pointer_that_skips_a_frame_is_counted_and_the_table_believed),
 		cmocka_unit_test(a_chain_of_frame_pointers_that_is_broken_anywhere_is_counted),
+		cmocka_unit_test(below_a_panic_frame_pointers_into_an_old_stack_say_nothing_up_to_go_125),
 		cmocka_unit_test(a_chain_of_frame_pointers_that_goes_on_at_the_top_is_counted),
 		cmocka_unit_test(frame_pointers_alone_do_not_leave_the_stack_or_go_backwards),
+		cmocka_unit_test(a_frame_pointer_that_is_not_aligned_is_none),
 		cmocka_unit_test(code_that_no_table_knows_is_crossed_by_the_frame_pointer),
 		cmocka_unit_test(unknown_code_without_a_frame_pointer_is_unreadable),
 		cmocka_unit_test(a_function_without_a_table_of_depths_is_crossed_by_the_frame_pointer),

@@ -384,6 +384,24 @@ static void names_outside_the_table_or_without_an_end_are_none(void **state)
 	drop_copy(view.bytes);
 }
 
+static void a_name_begins_where_the_one_before_it_ends(void **state)
+{
+	(void)state;
+	struct gsd_pclntab view = {.bytes = exact_copy("xabc\0def", 9), .header.names = 1};
+	assert_true(gsd_pclntab_is_name(&view, 0));
+	assert_false(gsd_pclntab_is_name(&view, 1));
+	assert_false(gsd_pclntab_is_name(&view, 3)); /* the end of one */
+	assert_true(gsd_pclntab_is_name(&view, 4));
+	assert_false(gsd_pclntab_is_name(&view, 5));
+	assert_false(gsd_pclntab_is_name(&view, 8));
+	assert_false(gsd_pclntab_is_name(&view, -1));
+	assert_false(gsd_pclntab_is_name(&view, INT32_MAX));
+	view.header.names = UINT64_MAX - 4; /* offset 5 lies at the first byte of the table */
+	assert_true(gsd_pclntab_is_name(&view, 5));
+	assert_false(gsd_pclntab_is_name(&view, 6));
+	drop_copy(view.bytes);
+}
+
 /* ---- hostile tables ---- */
 
 /* Asks for everything: what is tested is that it ends and that no sanitizer has to speak. */
@@ -500,6 +518,7 @@ int main(void)
 		cmocka_unit_test(a_function_is_found_by_its_whole_name_only),
 		cmocka_unit_test(a_name_is_found_behind_longer_ones_that_end_in_it_or_begin_with_it),
 		cmocka_unit_test(names_outside_the_table_or_without_an_end_are_none),
+		cmocka_unit_test(a_name_begins_where_the_one_before_it_ends),
 		cmocka_unit_test(a_table_that_is_cut_anywhere_gives_nothing_beyond_its_end),
 		cmocka_unit_test(huge_offsets_and_counts_in_a_table_are_not_followed),
 		cmocka_unit_test(a_function_that_ends_before_it_begins_is_none),
