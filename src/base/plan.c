@@ -34,16 +34,15 @@ static void *allocate_touched(size_t count, size_t size)
 	size_t bytes;
 	if (__builtin_mul_overflow(count == 0 ? 1 : count, size, &bytes))
 		return NULL;
-	/* Large buffers in huge pages where the kernel has them: far fewer faults, and it is only a wish. */
+	/*
+	 * All pages at once where the kernel can do that. Not in huge pages: finding those may take the kernel seconds
+	 * when memory is in pieces (measured).
+	 */
 	uint8_t *memory = NULL;
-	if (bytes < 2 * HUGE_PAGE_SIZE)
-		memory = malloc(bytes);
-	else if (posix_memalign((void **)&memory, HUGE_PAGE_SIZE, bytes) != 0)
-		memory = NULL;
-	else
-		(void)madvise(memory, bytes, MADV_HUGEPAGE);
-	if (memory == NULL)
+	if (posix_memalign((void **)&memory, PAGE_SIZE, bytes) != 0)
 		return NULL;
+	if (madvise(memory, bytes, MADV_POPULATE_WRITE) == 0)
+		return memory;
 	/* volatile: the compiler would make a calloc of it, and that touches nothing */
 	for (size_t i = 0; i < bytes; i += PAGE_SIZE)
 		((volatile uint8_t *)memory)[i] = 0;

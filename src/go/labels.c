@@ -115,45 +115,113 @@ static struct gsd_error *collect_bucket(struct reader *reader, const uint8_t *bu
 	return NULL;
 }
 
-/* 2^shift buckets with their overflow chains. */
-static struct gsd_error *collect_buckets(struct reader *reader, uint64_t address, unsigned shift, bool *readable_ret)
+/* A map as far as it is read for all sets at once: the word that points to it, its header, its first bucket. */
+struct map_copy {
+	uint64_t map;
+	uint8_t header[HMAP_SIZE];
+	uint8_t bucket[BUCKET_SIZE];
+	int errnum; /* of the last level that was read */
+};
+
+/* One level for all maps: @p address tells where each has it (0: nothing to read there). */
+static void read_level(struct reader *reader, struct map_copy *maps, size_t count, struct gsd_range *ranges,
+		       uint64_t (*address)(const struct map_copy *), size_t offset, size_t length)
+{
+	size_t wanted = 0;
+	for (size_t i = 0; i < count; i++)
+		if (maps[i].errnum == 0 && address(&maps[i]) != 0)
+			ranges[wanted++] = (struct gsd_range){
+				.address = address(&maps[i]), .length = length, .buffer = (char *)&maps[i] + offset};
+	gsd_memory_read_ranges(reader->memory, ranges, wanted);
+	wanted = 0;
+	for (size_t i = 0; i < count; i++)
+		if (maps[i].errnum == 0 && address(&maps[i]) != 0)
+			maps[i].errnum = ranges[wanted++].errnum;
+}
+
+static uint64_t header_address(const struct map_copy *map)
+{
+	return map->map;
+}
+
+static uint64_t bucket_address(const struct map_copy *map)
+{
+	return map->map == 0 ? 0 : word_at(map->header, HMAP_BUCKETS);
+}
+
+/* A bucket and its overflow chain; @p bucket has been read. */
+static struct gsd_error *collect_chain(struct reader *reader, uint8_t *bucket, size_t *budget, bool *readable_ret)
+{
+	for (;;) {
+		GSD_TRY(collect_bucket(reader, bucket));
+		uint64_t next = word_at(bucket, BUCKET_OVERFLOW);
+		if (next == 0)
+			return NULL;
+		if ((*budget)-- == 0 || !read_bytes(reader, next, bucket, BUCKET_SIZE)) {
+			*readable_ret = false;
+			return NULL;
+		}
+	}
+}
+
+/* Buckets [first, 2^shift) with their overflow chains. */
+static struct gsd_error *collect_buckets(struct reader *reader, uint64_t address, uint64_t first, unsigned shift,
+					 size_t *budget, bool *readable_ret)
 {
 	uint8_t bucket[BUCKET_SIZE];
-	size_t budget = MAX_LABELS;
-	for (uint64_t i = 0; i < (uint64_t)1 << shift; i++) {
-		uint64_t next = address + i * BUCKET_SIZE;
-		while (next != 0) {
-			if (budget-- == 0 || !read_bytes(reader, next, bucket, sizeof bucket)) {
-				*readable_ret = false;
-				return NULL;
-			}
-			GSD_TRY(collect_bucket(reader, bucket));
-			next = word_at(bucket, BUCKET_OVERFLOW);
-		}
+	for (uint64_t i = first; i < (uint64_t)1 << shift && *readable_ret; i++) {
+		if ((*budget)-- == 0 || !read_bytes(reader, address + i * BUCKET_SIZE, bucket, sizeof bucket))
+			*readable_ret = false;
+		else
+			GSD_TRY(collect_chain(reader, bucket, budget, readable_ret));
 	}
 	return NULL;
 }
 
-static struct gsd_error *collect_map(struct reader *reader, uint64_t pointer, struct extent *extent)
+static struct gsd_error *collect_map(struct reader *reader, struct map_copy *map, struct extent *extent)
 {
-	uint64_t map;
-	uint8_t header[HMAP_SIZE];
-	*extent = (struct extent){.first = reader->labels.count, .readable = read_bytes(reader, pointer, &map, 8)};
-	if (!extent->readable || map == 0)
+	*extent = (struct extent){.first = reader->labels.count, .readable = map->errnum == 0};
+	if (!extent->readable || map->map == 0)
 		return NULL;
-	extent->readable = read_bytes(reader, map, header, sizeof header) && header[HMAP_B] <= MAX_B;
-	if (!extent->readable)
-		return NULL;
-	uint64_t buckets = word_at(header, HMAP_BUCKETS);
-	uint64_t old_buckets = word_at(header, HMAP_OLD_BUCKETS);
-	if (buckets != 0)
-		GSD_TRY(collect_buckets(reader, buckets, header[HMAP_B], &extent->readable));
-	if (old_buckets != 0 && header[HMAP_B] > 0)
-		GSD_TRY(collect_buckets(reader, old_buckets, header[HMAP_B] - 1U, &extent->readable));
+	unsigned shift = map->header[HMAP_B];
+	size_t budget = MAX_LABELS;
+	extent->readable = shift <= MAX_B;
+	uint64_t buckets = word_at(map->header, HMAP_BUCKETS);
+	uint64_t old_buckets = word_at(map->header, HMAP_OLD_BUCKETS);
+	if (buckets != 0 && extent->readable) {
+		GSD_TRY(collect_chain(reader, map->bucket, &budget, &extent->readable));
+		GSD_TRY(collect_buckets(reader, buckets, 1, shift, &budget, &extent->readable));
+	}
+	if (old_buckets != 0 && shift > 0)
+		GSD_TRY(collect_buckets(reader, old_buckets, 0, shift - 1, &budget, &extent->readable));
 	extent->count = reader->labels.count - extent->first;
-	if (extent->count != word_at(header, HMAP_COUNT))
+	if (extent->count != word_at(map->header, HMAP_COUNT))
 		extent->readable = false;
 	return NULL;
+}
+
+/* Nearly every set has at most eight labels, which is one bucket: three reads for all sets together. */
+static struct gsd_error *collect_maps(struct reader *reader, const uint64_t *pointers, size_t count,
+				      struct extent *extents)
+{
+	struct map_copy *maps = calloc(count, sizeof *maps);
+	struct gsd_range *ranges = calloc(count, sizeof *ranges);
+	struct gsd_error *error = maps == NULL || ranges == NULL ? gsd_error_no_memory() : NULL;
+	if (error == NULL) {
+		for (size_t i = 0; i < count; i++)
+			ranges[i] = (struct gsd_range){
+				.address = pointers[i], .length = sizeof maps[i].map, .buffer = &maps[i].map};
+		gsd_memory_read_ranges(reader->memory, ranges, count);
+		for (size_t i = 0; i < count; i++)
+			maps[i].errnum = ranges[i].errnum;
+		read_level(reader, maps, count, ranges, header_address, offsetof(struct map_copy, header), HMAP_SIZE);
+		read_level(reader, maps, count, ranges, bucket_address, offsetof(struct map_copy, bucket), BUCKET_SIZE);
+	}
+	for (size_t i = 0; i < count && error == NULL; i++)
+		error = collect_map(reader, &maps[i], &extents[i]);
+	free(maps);
+	free(ranges);
+	return error;
 }
 
 /* ---- the strings ---- */
@@ -248,8 +316,8 @@ struct gsd_error *gsd_labels_read(struct gsd_memory *memory, unsigned go_minor, 
 	struct gsd_error *error = extents == NULL ? gsd_error_no_memory() : NULL;
 	if (error == NULL && go_minor >= 24)
 		error = collect_slices(&reader, pointers, count, extents);
-	for (size_t i = 0; i < count && go_minor < 24 && error == NULL; i++)
-		error = collect_map(&reader, pointers[i], &extents[i]);
+	else if (error == NULL)
+		error = collect_maps(&reader, pointers, count, extents);
 	if (error == NULL)
 		error = read_strings(&reader, extents, count, arena, sets_ret, readable_ret);
 	free(extents);
