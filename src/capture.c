@@ -271,8 +271,12 @@ static struct gsd_error *read_known(struct gsd_memory *memory, const struct gsd_
 		free(known);
 		return error;
 	}
+	/* The last entries may not have been stored yet. They are new ones then: read again in the stop. */
+	size_t stored = 0;
+	while (stored < length && known[stored] != 0)
+		stored++;
 	*known_ret = known;
-	*count_ret = (size_t)length;
+	*count_ret = stored;
 	return NULL;
 }
 
@@ -573,10 +577,13 @@ static struct gsd_error *analyse(struct gsd_capture *capture, struct gsd_process
 					  .finalizer_running = (flag & capture->runtime.finalizer.mask) != 0};
 	const struct gsd_analysis_options how = {
 		.unwind = options->unwind,
-		/* Elided wrappers do not count in Go's cut, and each is called by a frame that does. */
+		/*
+		 * Elided wrappers do not count in Go's cut, and each is called by a frame that does. Elsewhere the
+		 * outermost one, runtime.goexit, is kept and never shown.
+		 */
 		.max_frames = like_go                    ? 2 * capture->snapshot.go_frame_limit + 2
 			      : options->max_frames != 0 ? options->max_frames
-							 : DEFAULT_MAX_FRAMES,
+							 : DEFAULT_MAX_FRAMES + 1,
 		.innermost_only = like_go,
 		.system_goroutines = options->system_goroutines};
 	GSD_TRY(gsd_goroutines_analyse(&capture->runtime, &moment, &how, &capture->analysis));

@@ -233,6 +233,32 @@ static void read_list(struct gsd_plan *plan, struct gsd_memory *memory)
 	plan->list_errnum = tail.errnum;
 }
 
+/* The run that a known header's copy lies in: the runs' buffers follow each other. */
+static const struct gsd_range *run_of(const struct gsd_plan *plan, const uint8_t *header)
+{
+	size_t low = 0;
+	size_t high = plan->run_count;
+	while (high - low > 1) {
+		size_t middle = low + (high - low) / 2;
+		if ((const uint8_t *)plan->runs[middle].buffer <= header)
+			low = middle;
+		else
+			high = middle;
+	}
+	return &plan->runs[low];
+}
+
+/* Drops the known headers whose run could not be read. */
+static void forget_unread(struct gsd_plan *plan)
+{
+	size_t unread = 0;
+	for (size_t r = 0; r < plan->run_count; r++)
+		unread += plan->runs[r].errnum != 0 ? 1 : 0;
+	for (size_t i = 0; unread > 0 && i < plan->known_count; i++)
+		if (plan->headers[i] != NULL && run_of(plan, plan->headers[i])->errnum != 0)
+			plan->headers[i] = NULL;
+}
+
 static void read_headers(struct gsd_plan *plan, struct gsd_memory *memory)
 {
 	gsd_memory_read_ranges(memory, plan->runs, plan->run_count);
@@ -248,14 +274,7 @@ static void read_headers(struct gsd_plan *plan, struct gsd_memory *memory)
 	for (size_t i = 0; i < unknown; i++)
 		if (plan->new_ranges[i].errnum != 0)
 			plan->headers[plan->known_count + i] = NULL;
-	for (size_t r = 0; r < plan->run_count; r++) {
-		if (plan->runs[r].errnum == 0)
-			continue;
-		const uint8_t *start = plan->runs[r].buffer;
-		for (size_t i = 0; i < plan->known_count; i++)
-			if (plan->headers[i] >= start && plan->headers[i] < start + plan->runs[r].length)
-				plan->headers[i] = NULL;
-	}
+	forget_unread(plan);
 }
 
 /* Whether an element with this status runs, so that a thread's registers say where it is. */

@@ -6,9 +6,10 @@
 
 #include "base/error.h"
 
-#define MAX_LABELS 4096 /* of one goroutine */
-#define MAX_STRING ((uint64_t)1 << 20)
-#define MAX_BYTES  ((uint64_t)1 << 30) /* of all label strings of a capture */
+#define MAX_LABELS     4096              /* of one goroutine */
+#define MAX_ALL_LABELS ((size_t)1 << 22) /* of a capture: what is over that is not read */
+#define MAX_STRING     ((uint64_t)1 << 20)
+#define MAX_BYTES      ((uint64_t)1 << 30) /* of all label strings of a capture */
 
 /* A string of the target. */
 struct remote_string {
@@ -72,8 +73,8 @@ static struct gsd_error *collect_slices(struct reader *reader, const uint64_t *p
 	for (size_t i = 0; i < count && error == NULL; i++) {
 		const struct slice_header *header = &headers[i];
 		extents[i] = (struct extent){.first = reader->labels.count};
-		extents[i].readable =
-			ranges[i].errnum == 0 && header->length <= header->capacity && header->length <= MAX_LABELS;
+		extents[i].readable = ranges[i].errnum == 0 && header->length <= header->capacity &&
+				      header->length <= MAX_LABELS && reader->labels.count < MAX_ALL_LABELS;
 		for (uint64_t k = 0; extents[i].readable && k < header->length && error == NULL; k++)
 			if (!remote_labels_append(&reader->labels, (struct remote_label){{0, 0}, {0, 0}}))
 				error = gsd_error_no_memory();
@@ -185,7 +186,7 @@ static struct gsd_error *collect_map(struct reader *reader, struct map_copy *map
 		return NULL;
 	unsigned shift = map->header[HMAP_B];
 	size_t budget = MAX_LABELS;
-	extent->readable = shift <= MAX_B;
+	extent->readable = shift <= MAX_B && reader->labels.count < MAX_ALL_LABELS;
 	uint64_t buckets = word_at(map->header, HMAP_BUCKETS);
 	uint64_t old_buckets = word_at(map->header, HMAP_OLD_BUCKETS);
 	if (buckets != 0 && extent->readable) {

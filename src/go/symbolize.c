@@ -13,11 +13,18 @@
 
 #define MAX_INLINED 256 /* calls inlined into one place */
 
-GSD_DEFINE_ARRAY(line_array, struct gsd_line)
+/* A line on its way into a location, with the address that the location has if it is the innermost one. */
+struct placed_line {
+	struct gsd_line line;
+	uint64_t address;
+};
+GSD_DEFINE_ARRAY(line_array, struct placed_line)
+GSD_DEFINE_ARRAY(location_array, const struct gsd_location *)
 
-/* A word expanded: its location (NULL when every line of it is elided) and what the next frame must know of it. */
+/* A word expanded: its locations (none when every line of it is elided) and what the next frame must know of it. */
 struct place {
-	struct gsd_location *location;
+	size_t first_location; /* index into locations */
+	size_t location_count;
 	uint32_t logical_frames; /* that the runtime's list counts */
 	uint8_t special;         /* of its outermost function */
 };
@@ -29,7 +36,7 @@ struct gsd_symbolizer {
 	struct gsd_hash *places[2]; /* word -> index into place_items; [1]: called by a panic */
 	struct place_array place_items;
 	struct line_array scratch;
-	uint32_t location_count;
+	struct location_array locations; /* place by place */
 };
 
 struct gsd_error *gsd_symbolizer_create(struct gsd_code *code, struct gsd_symbolizer **symbolizer_ret)
@@ -57,6 +64,7 @@ void gsd_symbolizer_destroy(struct gsd_symbolizer *symbolizer)
 	gsd_arena_free(&symbolizer->arena);
 	place_array_free(&symbolizer->place_items);
 	line_array_free(&symbolizer->scratch);
+	location_array_free(&symbolizer->locations);
 	free(symbolizer);
 }
 
@@ -143,12 +151,13 @@ static struct gsd_error *append_line(struct gsd_symbolizer *symbolizer, const st
 				.start_line = frame->start_line,
 				.entry = gsd_module_text_address(module, expansion->function.entry)};
 	fill_file_line(module, &expansion->function, expansion->offset, &line);
-	return line_array_append(&symbolizer->scratch, line) ? NULL : gsd_error_no_memory();
+	struct placed_line placed = {.line = line, .address = gsd_module_text_address(module, expansion->offset)};
+	return line_array_append(&symbolizer->scratch, placed) ? NULL : gsd_error_no_memory();
 }
 
 /* Expands the frame at `offset` into scratch lines, innermost first. */
 static struct gsd_error *expand(struct gsd_symbolizer *symbolizer, struct expansion *expansion, bool called_by_panic,
-				struct place *place, uint64_t *first_offset)
+				struct place *place)
 {
 	bool done = false;
 	for (int depth = 0; !done && depth <= MAX_INLINED; depth++) {
@@ -160,8 +169,6 @@ static struct gsd_error *expand(struct gsd_symbolizer *symbolizer, struct expans
 			.start_line = inlined ? call.start_line : expansion->function.start_line,
 			.special = gsd_code_special(symbolizer->code, inlined ? call.id : expansion->function.id)};
 		if (!elided(frame.special, called_by_panic)) {
-			if (place->logical_frames == 0)
-				*first_offset = expansion->offset;
 			place->logical_frames++;
 			GSD_TRY(append_line(symbolizer, expansion, &frame));
 		}
@@ -176,20 +183,42 @@ static struct gsd_error *expand(struct gsd_symbolizer *symbolizer, struct expans
 
 /* ---- places ---- */
 
-static struct gsd_error *make_location(struct gsd_symbolizer *symbolizer, uint64_t address, struct place *place)
+/* A location of scratch lines [start, end). */
+static struct gsd_error *make_location(struct gsd_symbolizer *symbolizer, size_t start, size_t end)
 {
-	size_t count = symbolizer->scratch.count;
+	size_t count = end - start;
+	const struct placed_line *placed = symbolizer->scratch.items + start;
 	struct gsd_location *location = gsd_arena_allocate(&symbolizer->arena, sizeof *location);
 	struct gsd_line *lines = gsd_arena_allocate(&symbolizer->arena, count * sizeof *lines);
 	if (location == NULL || lines == NULL)
 		return gsd_error_no_memory();
-	memcpy(lines, symbolizer->scratch.items, count * sizeof *lines);
-	*location = (struct gsd_location){.index = symbolizer->location_count++,
-					  .address = address,
-					  .return_address = address == 0 ? 0 : address + 1,
+	for (size_t i = 0; i < count; i++)
+		lines[i] = placed[i].line;
+	*location = (struct gsd_location){.index = (uint32_t)symbolizer->locations.count,
+					  .address = placed->address,
+					  .return_address = placed->address == 0 ? 0 : placed->address + 1,
 					  .lines = lines,
 					  .line_count = count};
-	place->location = location;
+	return location_array_append(&symbolizer->locations, location) ? NULL : gsd_error_no_memory();
+}
+
+/*
+ * Makes the scratch lines into locations: one, unless a function is inlined into itself. Then the runtime's profile has
+ * a location for each turn (runtime/pprof/proto.go, pcDeck.tryAdd: "maybe recursion").
+ */
+static struct gsd_error *make_locations(struct gsd_symbolizer *symbolizer, struct place *place)
+{
+	const struct line_array *scratch = &symbolizer->scratch;
+	place->first_location = symbolizer->locations.count;
+	for (size_t start = 0; start < scratch->count;) {
+		size_t end = start + 1;
+		while (end < scratch->count &&
+		       strcmp(scratch->items[end].line.function, scratch->items[end - 1].line.function) != 0)
+			end++;
+		GSD_TRY(make_location(symbolizer, start, end));
+		start = end;
+	}
+	place->location_count = symbolizer->locations.count - place->first_location;
 	return NULL;
 }
 
@@ -199,10 +228,11 @@ static struct gsd_error *make_named_place(struct gsd_symbolizer *symbolizer, con
 {
 	char *function = gsd_arena_string(&symbolizer->arena, name, strlen(name));
 	if (function == NULL ||
-	    !line_array_append(&symbolizer->scratch, (struct gsd_line){.function = function, .file = ""}))
+	    !line_array_append(&symbolizer->scratch,
+			       (struct placed_line){.line = {.function = function, .file = ""}, .address = address}))
 		return gsd_error_no_memory();
 	place->logical_frames = 1;
-	return make_location(symbolizer, address, place);
+	return make_locations(symbolizer, place);
 }
 
 static struct gsd_error *make_special_place(struct gsd_symbolizer *symbolizer, uint64_t word, struct place *place)
@@ -234,11 +264,8 @@ static struct gsd_error *make_code_place(struct gsd_symbolizer *symbolizer, uint
 	uint32_t tree;
 	if (gsd_pclntab_funcdata(&expansion.module->table, &expansion.function, GSD_FUNCDATA_INLINE_TREE, &tree))
 		expansion.tree = expansion.module->data.gofunc + tree;
-	uint64_t first_offset = expansion.offset;
-	GSD_TRY(expand(symbolizer, &expansion, called_by_panic, place, &first_offset));
-	if (place->logical_frames == 0)
-		return NULL;
-	return make_location(symbolizer, gsd_module_text_address(expansion.module, first_offset), place);
+	GSD_TRY(expand(symbolizer, &expansion, called_by_panic, place));
+	return make_locations(symbolizer, place);
 }
 
 static struct gsd_error *find_place(struct gsd_symbolizer *symbolizer, uint64_t word, bool called_by_panic,
@@ -292,8 +319,9 @@ struct gsd_error *gsd_symbolize_stack(struct gsd_symbolizer *symbolizer, const s
 		GSD_TRY(find_place(symbolizer, stack->words[i], called_by_panic, &place));
 		called_by_panic = is_panic((enum gsd_special)place.special);
 		logical_frames += place.logical_frames;
-		if (place.location != NULL && !append_location(list, place.location))
-			return gsd_error_no_memory();
+		for (size_t k = 0; k < place.location_count; k++)
+			if (!append_location(list, symbolizer->locations.items[place.first_location + k]))
+				return gsd_error_no_memory();
 	}
 	return NULL;
 }

@@ -21,7 +21,8 @@ struct gsd_line {
 };
 
 /**
- * One physical frame with what is inlined into it, innermost first. Locations are made once: the same place is the same
+ * One physical frame with what is inlined into it, innermost first (several locations where a function is inlined
+ * into itself). Locations are made once: the same place is the same
  * pointer, and `index` counts them from 0 in order of creation.
  */
 struct gsd_location {

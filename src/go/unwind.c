@@ -6,7 +6,8 @@
 
 #include "base/error.h"
 
-#define WORD 8
+#define WORD        8
+#define LOWEST_CODE 4096 /* no program has code below it: a pc there is rubbish */
 
 /* ---- the words that are kept ---- */
 
@@ -205,7 +206,8 @@ static enum step step(struct walk *walk)
 	struct gsd_pc_info info;
 	if (!gsd_code_pc(walk->code, walk->pc, &info))
 		return fail(walk, GSD_UNREADABLE_COUNT);
-	if (info.entry == 0 && (walk->mode == GSD_UNWIND_TABLE || !frame_pointer_valid(walk)))
+	bool no_code = info.entry == 0 && walk->pc < LOWEST_CODE;
+	if (no_code || (info.entry == 0 && (walk->mode == GSD_UNWIND_TABLE || !frame_pointer_valid(walk))))
 		return fail(walk, GSD_UNREADABLE_UNKNOWN_PC);
 	push(walk->buffer, walk->exact ? walk->pc | GSD_PC_EXACT : walk->pc);
 	if ((info.flags & GSD_FUNCTION_TOP_FRAME) != 0) {

@@ -146,7 +146,8 @@ static struct gsd_error *explain_unknown(struct gsd_error *error, const struct g
 				  "%s, and none of the usual causes (owner, capabilities, Yama, user namespace, "
 				  "seccomp, another tracer, AppArmor, SELinux) can be seen from here",
 				  strerror(facts->errnum)),
-		"try with sudo; in a container start it with --cap-add=SYS_PTRACE");
+		"try again (another tracer may have let it go just now), or with sudo; in a container start it with "
+		"--cap-add=SYS_PTRACE");
 }
 
 struct gsd_error *gsd_access_explain(const struct gsd_access_facts *facts, const char *attempt)
