@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "base/hash.h"
 
 #define MAX_LABELS     4096              /* of one goroutine */
 #define MAX_ALL_LABELS ((size_t)1 << 22) /* of a capture: what is over that is not read */
@@ -227,19 +228,37 @@ static struct gsd_error *collect_maps(struct reader *reader, const uint64_t *poi
 
 /* ---- the strings ---- */
 
+/* The strings of all labels, each place of the target once: keys are mostly the same constants. */
+struct strings {
+	struct gsd_range *ranges;
+	size_t count;
+	uint32_t *index;       /* per string of a label (key, value, key, …): its range */
+	struct gsd_hash *seen; /* hash of a place -> its range */
+};
+
 static struct gsd_error *plan_string(struct reader *reader, const struct remote_string *string, struct gsd_arena *arena,
-				     struct gsd_range *range, bool *readable)
+				     struct strings *strings, size_t number, bool *readable)
 {
+	uint64_t hash = gsd_hash_bytes(string, sizeof *string, 0);
+	uint64_t known;
+	if (gsd_hash_find(strings->seen, hash, &known) && strings->ranges[known].address == string->address &&
+	    strings->ranges[known].length == string->length) {
+		strings->index[number] = (uint32_t)known;
+		return NULL;
+	}
 	if (string->length > MAX_STRING || reader->bytes + string->length > MAX_BYTES) {
 		*readable = false;
-		*range = (struct gsd_range){0};
 		return NULL;
 	}
 	reader->bytes += string->length;
-	*range = (struct gsd_range){.address = string->address,
-				    .length = (size_t)string->length,
-				    .buffer = gsd_arena_allocate(arena, (size_t)string->length + 1)};
-	return range->buffer == NULL ? gsd_error_no_memory() : NULL;
+	struct gsd_range range = {.address = string->address,
+				  .length = (size_t)string->length,
+				  .buffer = gsd_arena_allocate(arena, (size_t)string->length + 1)};
+	if (range.buffer == NULL || !gsd_hash_insert(strings->seen, hash, strings->count))
+		return gsd_error_no_memory();
+	strings->index[number] = (uint32_t)strings->count;
+	strings->ranges[strings->count++] = range;
+	return NULL;
 }
 
 static int by_key(const void *left, const void *right)
@@ -251,22 +270,26 @@ static int by_key(const void *left, const void *right)
 	return order != 0 ? order : (a->key_length > b->key_length) - (a->key_length < b->key_length);
 }
 
-static struct gsd_error *make_set(const struct gsd_range *ranges, const struct extent *extent, struct gsd_arena *arena,
+static bool was_read(const struct gsd_range *range)
+{
+	return range->length == 0 || range->errnum == 0;
+}
+
+static struct gsd_error *make_set(const struct strings *strings, const struct extent *extent, struct gsd_arena *arena,
 				  struct gsd_label_set *set, bool *readable)
 {
 	*set = (struct gsd_label_set){0};
+	*readable = extent->readable;
+	if (!*readable)
+		return NULL;
 	struct gsd_label *labels = gsd_arena_allocate(arena, extent->count * sizeof *labels);
 	if (labels == NULL)
 		return gsd_error_no_memory();
-	*readable = extent->readable;
 	for (size_t i = 0; i < extent->count; i++) {
-		const struct gsd_range *key = &ranges[2 * (extent->first + i)];
-		const struct gsd_range *value = key + 1;
-		if (key->buffer == NULL || value->buffer == NULL || (key->length > 0 && key->errnum != 0) ||
-		    (value->length > 0 && value->errnum != 0)) {
-			*readable = false;
-			break;
-		}
+		size_t number = 2 * (extent->first + i);
+		const struct gsd_range *key = &strings->ranges[strings->index[number]];
+		const struct gsd_range *value = &strings->ranges[strings->index[number + 1]];
+		*readable = *readable && was_read(key) && was_read(value);
 		labels[i] = (struct gsd_label){.key = key->buffer,
 					       .key_length = key->length,
 					       .value = value->buffer,
@@ -280,30 +303,36 @@ static struct gsd_error *make_set(const struct gsd_range *ranges, const struct e
 	return NULL;
 }
 
+static struct gsd_error *plan_strings(struct reader *reader, struct extent *extent, struct gsd_arena *arena,
+				      struct strings *strings)
+{
+	for (size_t k = extent->first; k < extent->first + extent->count && extent->readable; k++) {
+		const struct remote_label *label = &reader->labels.items[k];
+		GSD_TRY(plan_string(reader, &label->key, arena, strings, 2 * k, &extent->readable));
+		GSD_TRY(plan_string(reader, &label->value, arena, strings, 2 * k + 1, &extent->readable));
+	}
+	return NULL;
+}
+
 static struct gsd_error *read_strings(struct reader *reader, struct extent *extents, size_t count,
 				      struct gsd_arena *arena, struct gsd_label_set *sets, bool *readable)
 {
-	size_t strings = 2 * reader->labels.count;
-	struct gsd_range *ranges = calloc(strings + 1, sizeof *ranges);
-	if (ranges == NULL)
-		return gsd_error_no_memory();
+	size_t most = 2 * reader->labels.count + 1;
+	struct strings strings = {.ranges = calloc(most, sizeof *strings.ranges),
+				  .index = calloc(most, sizeof *strings.index),
+				  .seen = gsd_hash_create(1024)};
 	struct gsd_error *error = NULL;
-	for (size_t i = 0; i < count; i++) {
-		for (size_t k = extents[i].first; k < extents[i].first + extents[i].count && error == NULL; k++) {
-			const struct remote_label *label = &reader->labels.items[k];
-			if (!extents[i].readable)
-				continue;
-			error = plan_string(reader, &label->key, arena, &ranges[2 * k], &extents[i].readable);
-			if (error == NULL)
-				error = plan_string(reader, &label->value, arena, &ranges[2 * k + 1],
-						    &extents[i].readable);
-		}
-	}
-	if (error == NULL)
-		gsd_memory_read_ranges(reader->memory, ranges, strings);
+	if (strings.ranges == NULL || strings.index == NULL || strings.seen == NULL)
+		error = gsd_error_no_memory();
 	for (size_t i = 0; i < count && error == NULL; i++)
-		error = make_set(ranges, &extents[i], arena, &sets[i], &readable[i]);
-	free(ranges);
+		error = plan_strings(reader, &extents[i], arena, &strings);
+	if (error == NULL)
+		gsd_memory_read_ranges(reader->memory, strings.ranges, strings.count);
+	for (size_t i = 0; i < count && error == NULL; i++)
+		error = make_set(&strings, &extents[i], arena, &sets[i], &readable[i]);
+	free(strings.ranges);
+	free(strings.index);
+	gsd_hash_destroy(strings.seen);
 	return error;
 }
 
