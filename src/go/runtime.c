@@ -33,19 +33,6 @@ static struct gsd_error *too_old(const char *version)
 
 /* ---- modules ---- */
 
-/* Function tables of Go versions that are too old, by their first word (debug/gosym, pclntab.go). */
-static bool has_old_table(const struct gsd_program *program)
-{
-	uint64_t address;
-	uint64_t size;
-	uint32_t magic;
-	if (program->elf == NULL || !gsd_elf_section(program->elf, ".gopclntab", &address, &size))
-		return false;
-	struct gsd_range range = {.address = address + program->bias, .length = sizeof magic, .buffer = &magic};
-	gsd_memory_read_ranges(program->memory, &range, 1);
-	return range.errnum == 0 && (magic == 0xfffffffaU || magic == 0xfffffffbU);
-}
-
 /* Where the function table should be, by the name of its section; 0 when that says nothing. */
 static uint64_t table_hint(const struct gsd_program *program)
 {
@@ -56,6 +43,17 @@ static uint64_t table_hint(const struct gsd_program *program)
 		if (gsd_elf_section(program->elf, names[i], &address, &size))
 			return address + program->bias;
 	return 0;
+}
+
+/* Whether the function table is of a Go version that is too old, by its first word (debug/gosym, pclntab.go). */
+static bool has_old_table(const struct gsd_program *program)
+{
+	uint32_t magic;
+	struct gsd_range range = {.address = table_hint(program), .length = sizeof magic, .buffer = &magic};
+	if (range.address == 0)
+		return false;
+	gsd_memory_read_ranges(program->memory, &range, 1);
+	return range.errnum == 0 && (magic == 0xfffffffaU || magic == 0xfffffffbU);
 }
 
 static struct gsd_error *confirm(struct gsd_runtime *runtime, const struct gsd_module *module, unsigned minor,
@@ -292,10 +290,10 @@ void gsd_runtime_free(struct gsd_runtime *runtime)
 static struct gsd_error *find_first_module(const struct gsd_program *program, struct gsd_runtime *runtime,
 					   struct gsd_module *module_ret, bool *found_ret)
 {
+	if (has_old_table(program))
+		return too_old(runtime->version[0] != '\0' ? runtime->version : "Go 1.17 or earlier");
 	GSD_TRY(gsd_module_find(program->memory, program->regions, program->region_count, runtime->go_minor,
 				table_hint(program), module_ret, found_ret));
-	if (!*found_ret && has_old_table(program))
-		return too_old(runtime->version[0] != '\0' ? runtime->version : "Go 1.17 or earlier");
 	if (!*found_ret)
 		return NULL;
 	struct gsd_error *error = NULL;

@@ -9,7 +9,8 @@ import struct
 import subprocess
 import threading
 
-from support import GOSTACKDUMP, ServerTestCase, Target, TestCase, build_directory, main, run, sample_server, server
+from support import (GOSTACKDUMP, ServerTestCase, Target, TestCase, build_directory, main, program_of_old_go, run,
+                     sample_server, server)
 
 NOBODY = 65534
 
@@ -74,6 +75,14 @@ class Targets(TestCase):
             kernel_thread = os.path.exists("/proc/2")
         pid = 2 if kernel_thread and os.getuid() == 0 else 2**22 - 1
         self.assert_nothing(pid, str(pid))
+
+    def test_an_older_go(self):
+        target = Target([program_of_old_go()])
+        self.addCleanup(target.end)
+        target.ready()
+        result = self.assert_nothing(target.pid, "Go 1.17", "Go 1.18 is the oldest")
+        self.assertRegex(result.err, r"\n  \S")
+        self.assertTrue(alive(target.pid))
 
     def test_another_architecture(self):
         target = Target([tiny_i386_program()])
