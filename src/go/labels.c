@@ -194,7 +194,7 @@ static struct gsd_error *collect_map(struct reader *reader, struct map_copy *map
 		GSD_TRY(collect_chain(reader, map->bucket, &budget, &extent->readable));
 		GSD_TRY(collect_buckets(reader, buckets, 1, shift, &budget, &extent->readable));
 	}
-	if (old_buckets != 0 && shift > 0)
+	if (old_buckets != 0 && shift > 0 && extent->readable)
 		GSD_TRY(collect_buckets(reader, old_buckets, 0, shift - 1, &budget, &extent->readable));
 	extent->count = reader->labels.count - extent->first;
 	if (extent->count != word_at(map->header, HMAP_COUNT))

@@ -384,6 +384,8 @@ static void maps_with_hostile_headers_are_unreadable(void **state)
 		struct map map = put_map(heap, 0, 0);
 		set_u8(&heap->bytes, (size_t)(map.header - HEAP) + 9, logs[i]);
 		assert_string_equal(read_text(heap, 20, map.variable), "unreadable");
+		set_word(heap, map.header + 24, map.buckets); /* and old buckets: half as many as no map has */
+		assert_string_equal(read_text(heap, 20, map.variable), "unreadable");
 	}
 	struct map map = put_map(heap, 0, 0);
 	set_word(heap, map.variable, 0x999000);
