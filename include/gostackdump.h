@@ -25,7 +25,7 @@ extern "C" {
 #endif
 
 #if defined(__GNUC__)
-#define GSD_API __attribute__((visibility("default")))
+#define GSD_API        __attribute__((visibility("default")))
 #define GSD_MUST_CHECK __attribute__((warn_unused_result))
 #else
 #define GSD_API
@@ -87,18 +87,18 @@ enum gsd_layout_source {
 };
 
 /** Special values of gsd_capture_options.max_frames. */
-#define GSD_MAX_FRAMES_DEFAULT 0U          /**< 4096 */
-#define GSD_MAX_FRAMES_GO UINT32_MAX       /**< cut exactly where that Go version cuts */
+#define GSD_MAX_FRAMES_DEFAULT 0U         /**< 4096 */
+#define GSD_MAX_FRAMES_GO      UINT32_MAX /**< cut exactly where that Go version cuts */
 
 /** What to capture and how. Zero in every field (apart from @ref size) is the default. */
 struct gsd_capture_options {
-	size_t size;                  /**< sizeof(struct gsd_capture_options), so that the struct can grow */
-	uint64_t max_pause_ns;        /**< longest stop allowed; 0: one second */
-	uint32_t max_frames;          /**< physical frames kept per stack, or one of GSD_MAX_FRAMES_* */
-	enum gsd_unwind_mode unwind;  /**< how stacks are walked */
-	bool system_goroutines;       /**< also the runtime's own goroutines */
-	unsigned allgs_sources;       /**< enum gsd_allgs_source bits that may be used; 0: all. For tests */
-	unsigned layout_sources;      /**< enum gsd_layout_source bits that may be used; 0: all. For tests */
+	size_t size;                 /**< sizeof(struct gsd_capture_options), so that the struct can grow */
+	uint64_t max_pause_ns;       /**< longest stop allowed; 0: one second */
+	uint32_t max_frames;         /**< physical frames kept per stack, or one of GSD_MAX_FRAMES_* */
+	enum gsd_unwind_mode unwind; /**< how stacks are walked */
+	bool system_goroutines;      /**< also the runtime's own goroutines */
+	unsigned allgs_sources;      /**< enum gsd_allgs_source bits that may be used; 0: all. For tests */
+	unsigned layout_sources;     /**< enum gsd_layout_source bits that may be used; 0: all. For tests */
 };
 
 struct gsd_capture;
@@ -108,40 +108,40 @@ struct gsd_capture;
  * The target is let go again on every path. Errors: every code of enum gsd_error_code.
  */
 GSD_API GSD_MUST_CHECK struct gsd_error *gsd_capture_process(pid_t pid, const struct gsd_capture_options *options,
-                                                             struct gsd_capture **capture_ret);
+							     struct gsd_capture **capture_ret);
 /** Frees @p capture; NULL is allowed. */
 GSD_API void gsd_capture_destroy(struct gsd_capture *capture);
 
 /** What a capture cost and how it was made. Times in ns. The keys of --stats have the same names. */
 struct gsd_stats {
 	uint64_t pid;
-	uint64_t goroutines;         /**< goroutines in the capture, unreadable ones included */
-	uint64_t system_goroutines;  /**< the runtime's own, whether or not they were asked for */
-	uint64_t unreadable;         /**< goroutines whose stack could not be read: in the capture, marked */
-	uint64_t ambiguous;          /**< goroutines not settled at the moment: in the capture, marked */
-	uint64_t threads;            /**< threads stopped */
-	uint64_t pause_ns;           /**< longest stop: first interrupt sent to last thread let go */
-	uint64_t pause_total_ns;     /**< all stops together */
-	uint64_t stops;              /**< how often the target was stopped */
-	uint64_t read_at_stop;       /**< goroutines whose stack was read while the target was stopped */
-	uint64_t one_step;           /**< goroutines settled by the one-step rule */
-	uint64_t births;             /**< goroutines born after the moment and left out */
-	uint64_t rounds;             /**< rounds of looking around the stop */
-	uint64_t prepare_ns;         /**< finding the runtime, before the first stop */
-	uint64_t capture_ns;         /**< looks and stops */
-	uint64_t total_ns;           /**< from the call to the last output written */
-	uint64_t cpu_ns;             /**< processor time of this process for it */
-	uint64_t bytes_read;         /**< bytes read from the target */
-	uint64_t rss_peak_bytes;     /**< largest resident size of this process so far */
-	uint64_t frames;             /**< physical frames walked */
-	uint64_t unwind_table;       /**< frames stepped by the function table */
-	uint64_t unwind_fp;          /**< frames stepped by frame pointer */
+	uint64_t goroutines;           /**< goroutines in the capture, unreadable ones included */
+	uint64_t system_goroutines;    /**< the runtime's own, whether or not they were asked for */
+	uint64_t unreadable;           /**< goroutines whose stack could not be read: in the capture, marked */
+	uint64_t ambiguous;            /**< goroutines not settled at the moment: in the capture, marked */
+	uint64_t threads;              /**< threads stopped */
+	uint64_t pause_ns;             /**< longest stop: first interrupt sent to last thread let go */
+	uint64_t pause_total_ns;       /**< all stops together */
+	uint64_t stops;                /**< how often the target was stopped */
+	uint64_t read_at_stop;         /**< goroutines whose stack was read while the target was stopped */
+	uint64_t one_step;             /**< goroutines settled by the one-step rule */
+	uint64_t births;               /**< goroutines born after the moment and left out */
+	uint64_t rounds;               /**< rounds of looking around the stop */
+	uint64_t prepare_ns;           /**< finding the runtime, before the first stop */
+	uint64_t capture_ns;           /**< looks and stops */
+	uint64_t total_ns;             /**< from the call to the last output written */
+	uint64_t cpu_ns;               /**< processor time of this process for it */
+	uint64_t bytes_read;           /**< bytes read from the target */
+	uint64_t rss_peak_bytes;       /**< largest resident size of this process so far */
+	uint64_t frames;               /**< physical frames walked */
+	uint64_t unwind_table;         /**< frames stepped by the function table */
+	uint64_t unwind_fp;            /**< frames stepped by frame pointer */
 	uint64_t unwind_disagreements; /**< goroutines for which the two ways gave different stacks */
-	const char *exe;             /**< the program's path as the kernel names it; UTF-8 not guaranteed */
-	const char *go_version;      /**< as the program says it, e.g. "go1.26.8" */
-	const char *mode;            /**< "atomic" today */
-	const char *layout_source;   /**< "types" or "dwarf" */
-	const char *allgs_source;    /**< "symbol", "code", "dwarf" or "scan" */
+	const char *exe;               /**< the program's path as the kernel names it; UTF-8 not guaranteed */
+	const char *go_version;        /**< as the program says it, e.g. "go1.26.8" */
+	const char *mode;              /**< "atomic" today */
+	const char *layout_source;     /**< "types" or "dwarf" */
+	const char *allgs_source;      /**< "symbol", "code", "dwarf" or "scan" */
 };
 
 /**
@@ -170,14 +170,14 @@ struct gsd_write_options {
  * caller decides about SIGPIPE), GSD_ERROR_NO_MEMORY, GSD_ERROR_INVALID.
  */
 GSD_API GSD_MUST_CHECK struct gsd_error *gsd_capture_write(struct gsd_capture *capture, enum gsd_format format, int fd,
-                                                           const struct gsd_write_options *options);
+							   const struct gsd_write_options *options);
 /**
  * The same into a file of mode 0600 that is written beside @p path and renamed: @p path has the old content or the
  * whole new one, never half. A symbolic link at @p path is replaced, not followed.
  */
 GSD_API GSD_MUST_CHECK struct gsd_error *gsd_capture_write_file(struct gsd_capture *capture, enum gsd_format format,
-                                                                const char *path,
-                                                                const struct gsd_write_options *options);
+								const char *path,
+								const struct gsd_write_options *options);
 
 /** The version of this library, e.g. "0.1.0". */
 GSD_API const char *gsd_version(void);

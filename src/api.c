@@ -41,20 +41,20 @@ static struct gsd_error *write_format(struct gsd_sink *sink, void *context)
 }
 
 static struct gsd_error *make_writing(struct gsd_capture *capture, enum gsd_format format,
-                                      const struct gsd_write_options *options, struct writing *writing_ret)
+				      const struct gsd_write_options *options, struct writing *writing_ret)
 {
 	*writing_ret = (struct writing){.capture = capture, .format = format};
 	if (options == NULL)
 		return NULL;
 	if (options->size < sizeof *options)
 		return gsd_error_because(gsd_error_create(GSD_ERROR_INVALID, 0, "take the options of an output"),
-		                         "their size field is not set");
+					 "their size field is not set");
 	writing_ret->options = *options;
 	return NULL;
 }
 
 struct gsd_error *gsd_capture_write(struct gsd_capture *capture, enum gsd_format format, int fd,
-                                    const struct gsd_write_options *options)
+				    const struct gsd_write_options *options)
 {
 	struct writing writing;
 	struct gsd_fd_sink sink;
@@ -64,7 +64,7 @@ struct gsd_error *gsd_capture_write(struct gsd_capture *capture, enum gsd_format
 }
 
 struct gsd_error *gsd_capture_write_file(struct gsd_capture *capture, enum gsd_format format, const char *path,
-                                         const struct gsd_write_options *options)
+					 const struct gsd_write_options *options)
 {
 	struct writing writing;
 	GSD_TRY(make_writing(capture, format, options, &writing));

@@ -16,7 +16,7 @@
 #include "gostackdump.h"
 
 #define GSD_PRINTF(format_index, first_index) __attribute__((format(printf, format_index, first_index)))
-#define GSD_ARRAY_SIZE(array) (sizeof(array) / sizeof((array)[0]))
+#define GSD_ARRAY_SIZE(array)                 (sizeof(array) / sizeof((array)[0]))
 
 /* A scope guard: GSD_CLEANUP(gsd_thing_cleanup) struct gsd_thing *thing = NULL; */
 #define GSD_CLEANUP(function) __attribute__((cleanup(function)))

@@ -17,7 +17,7 @@ struct gsd_error {
 };
 
 static struct gsd_error no_memory = {
-        .code = GSD_ERROR_NO_MEMORY, .constant = true, .message = (char *)"cannot allocate memory: none is left"};
+	.code = GSD_ERROR_NO_MEMORY, .constant = true, .message = (char *)"cannot allocate memory: none is left"};
 
 struct gsd_error *gsd_error_no_memory(void)
 {
@@ -37,7 +37,7 @@ static struct gsd_error *compose(struct gsd_error *error)
 		reason = strerror(error->errnum);
 	char *message;
 	int length = reason != NULL ? asprintf(&message, "cannot %s: %s", error->attempt, reason)
-	                            : asprintf(&message, "cannot %s", error->attempt);
+				    : asprintf(&message, "cannot %s", error->attempt);
 	if (length < 0) {
 		gsd_error_destroy(error);
 		return &no_memory;

@@ -11,14 +11,14 @@
  * A new error: @p attempt says what was attempted and on what ("read 16 bytes at 0x4000"), in the infinitive so that
  * "cannot " can stand before it. @p errnum is an errno or 0. Never returns NULL: without memory it is a constant.
  */
-struct gsd_error *gsd_error_create(enum gsd_error_code code, int errnum, const char *attempt, ...) GSD_PRINTF(3, 4)
-        GSD_MUST_CHECK GSD_NEVER_NULL;
+struct gsd_error *gsd_error_create(enum gsd_error_code code, int errnum, const char *attempt, ...)
+	GSD_PRINTF(3, 4) GSD_MUST_CHECK GSD_NEVER_NULL;
 /** Says why @p error happened (default: the text of its errno). Returns @p error. */
-struct gsd_error *gsd_error_because(struct gsd_error *error, const char *reason, ...) GSD_PRINTF(2, 3)
-        GSD_MUST_CHECK GSD_NEVER_NULL;
+struct gsd_error *gsd_error_because(struct gsd_error *error, const char *reason, ...)
+	GSD_PRINTF(2, 3) GSD_MUST_CHECK GSD_NEVER_NULL;
 /** Says what to do about it; a second call adds a line. Returns @p error. */
-struct gsd_error *gsd_error_advise(struct gsd_error *error, const char *hint, ...) GSD_PRINTF(2, 3)
-        GSD_MUST_CHECK GSD_NEVER_NULL;
+struct gsd_error *gsd_error_advise(struct gsd_error *error, const char *hint, ...)
+	GSD_PRINTF(2, 3) GSD_MUST_CHECK GSD_NEVER_NULL;
 /** The constant error for a failed allocation. */
 struct gsd_error *gsd_error_no_memory(void) GSD_MUST_CHECK GSD_NEVER_NULL;
 

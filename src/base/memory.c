@@ -31,7 +31,7 @@ struct gsd_error *gsd_memory_read(struct gsd_memory *memory, uint64_t address, v
 	if (range.errnum == 0)
 		return NULL;
 	return gsd_error_create(code_of_read_failure(range.errnum), range.errnum,
-	                        "read %zu bytes of the target's memory at 0x%" PRIx64, length, address);
+				"read %zu bytes of the target's memory at 0x%" PRIx64, length, address);
 }
 
 struct gsd_error *gsd_memory_read_u64(struct gsd_memory *memory, uint64_t address, uint64_t *value_ret)
@@ -74,7 +74,7 @@ void gsd_segment_memory_init(struct gsd_segment_memory *memory, const struct gsd
 /* ---- the block cache ---- */
 
 #define BLOCK_SHIFT 14
-#define BLOCK_SIZE ((size_t)1 << BLOCK_SHIFT)
+#define BLOCK_SIZE  ((size_t)1 << BLOCK_SHIFT)
 
 struct cached_range {
 	uint64_t address;
@@ -93,7 +93,7 @@ struct gsd_block_cache {
 };
 
 struct gsd_error *gsd_block_cache_create(struct gsd_memory *memory, size_t max_bytes,
-                                         struct gsd_block_cache **cache_ret)
+					 struct gsd_block_cache **cache_ret)
 {
 	struct gsd_block_cache *cache = calloc(1, sizeof *cache);
 	if (cache == NULL)
@@ -129,14 +129,14 @@ static struct gsd_error *load_range(struct gsd_block_cache *cache, uint64_t addr
 {
 	if (cache->memory == NULL)
 		return gsd_error_because(gsd_error_create(GSD_ERROR_READ, 0,
-		                                          "read %zu bytes of the target's tables at 0x%" PRIx64, length,
-		                                          address),
-		                         "the target has been let go");
+							  "read %zu bytes of the target's tables at 0x%" PRIx64, length,
+							  address),
+					 "the target has been let go");
 	if (length > cache->max_bytes - cache->bytes)
-		return gsd_error_because(
-		        gsd_error_create(GSD_ERROR_CORRUPT, 0, "read %zu bytes of the target's tables at 0x%" PRIx64,
-		                         length, address),
-		        "more than %zu bytes of tables were asked for", cache->max_bytes);
+		return gsd_error_because(gsd_error_create(GSD_ERROR_CORRUPT, 0,
+							  "read %zu bytes of the target's tables at 0x%" PRIx64, length,
+							  address),
+					 "more than %zu bytes of tables were asked for", cache->max_bytes);
 	if (cache->count == cache->capacity) {
 		size_t capacity = cache->capacity == 0 ? 64 : 2 * cache->capacity;
 		struct cached_range *grown = reallocarray(cache->ranges, capacity, sizeof *grown);
@@ -160,7 +160,7 @@ static struct gsd_error *load_range(struct gsd_block_cache *cache, uint64_t addr
 }
 
 struct gsd_error *gsd_block_cache_read(struct gsd_block_cache *cache, uint64_t address, size_t length,
-                                       const uint8_t **bytes_ret)
+				       const uint8_t **bytes_ret)
 {
 	uint64_t block = address >> BLOCK_SHIFT;
 	size_t offset = (size_t)(address & (BLOCK_SIZE - 1));

@@ -26,7 +26,7 @@ struct gsd_memory {
 void gsd_memory_read_ranges(struct gsd_memory *memory, struct gsd_range *ranges, size_t count);
 /** Reads exactly @p length bytes or fails: GSD_ERROR_READ, _GONE or _PERMISSION, naming the address. */
 GSD_MUST_CHECK struct gsd_error *gsd_memory_read(struct gsd_memory *memory, uint64_t address, void *buffer,
-                                                 size_t length);
+						 size_t length);
 /** One little-endian 64-bit word. */
 GSD_MUST_CHECK struct gsd_error *gsd_memory_read_u64(struct gsd_memory *memory, uint64_t address, uint64_t *value_ret);
 
@@ -50,7 +50,7 @@ void gsd_segment_memory_init(struct gsd_segment_memory *memory, const struct gsd
  */
 struct gsd_block_cache;
 GSD_MUST_CHECK struct gsd_error *gsd_block_cache_create(struct gsd_memory *memory, size_t max_bytes,
-                                                        struct gsd_block_cache **cache_ret);
+							struct gsd_block_cache **cache_ret);
 void gsd_block_cache_destroy(struct gsd_block_cache *cache);
 /** From now on only what is in the cache can be read: its memory goes away. */
 void gsd_block_cache_seal(struct gsd_block_cache *cache);
@@ -58,6 +58,6 @@ void gsd_block_cache_seal(struct gsd_block_cache *cache);
  * The @p length bytes at @p address. The pointer is valid until the cache is destroyed. Fails with GSD_ERROR_READ.
  */
 GSD_MUST_CHECK struct gsd_error *gsd_block_cache_read(struct gsd_block_cache *cache, uint64_t address, size_t length,
-                                                      const uint8_t **bytes_ret);
+						      const uint8_t **bytes_ret);
 
 #endif

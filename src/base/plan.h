@@ -26,8 +26,8 @@ enum gsd_thread_state {
 };
 
 struct gsd_thread {
-	pid_t tid;             /**< as this process sees it */
-	uint64_t tid_inside;   /**< as the target sees it (its innermost pid namespace) */
+	pid_t tid;           /**< as this process sees it */
+	uint64_t tid_inside; /**< as the target sees it (its innermost pid namespace) */
 	enum gsd_thread_state state;
 	struct gsd_registers registers; /**< valid when stopped */
 };
@@ -42,26 +42,26 @@ struct gsd_threads {
 
 /** How the range of an element's stack follows from its header. All offsets are into the header. */
 struct gsd_stack_rule {
-	size_t status_offset;     /**< a 32-bit status */
-	uint32_t status_mask;     /**< applied to it first */
-	uint64_t skip_statuses;   /**< bit n: a header with status n has no stack */
-	uint64_t running_statuses;/**< bit n: the stack of one with status n begins where a thread's sp is in it */
-	size_t link_tid_offset;   /**< in the struct that link_offset leads to: its thread's id, as the target sees it */
-	size_t low_offset;        /**< stack bounds: [low, high) */
+	size_t status_offset;      /**< a 32-bit status */
+	uint32_t status_mask;      /**< applied to it first */
+	uint64_t skip_statuses;    /**< bit n: a header with status n has no stack */
+	uint64_t running_statuses; /**< bit n: the stack of one with status n begins where a thread's sp is in it */
+	size_t link_tid_offset; /**< in the struct that link_offset leads to: its thread's id, as the target sees it */
+	size_t low_offset;      /**< stack bounds: [low, high) */
 	size_t high_offset;
-	size_t sp_first_offset;   /**< saved stack pointer that counts when it is not 0 (a goroutine in a system call) */
-	size_t sp_offset;         /**< saved stack pointer otherwise */
+	size_t sp_first_offset; /**< saved stack pointer that counts when it is not 0 (a goroutine in a system call) */
+	size_t sp_offset;       /**< saved stack pointer otherwise */
 	uint64_t max_stack_bytes; /**< a longer stack is not read */
 };
 
 /** What became of a stack. */
 enum gsd_stack_outcome {
-	GSD_STACK_NONE,     /**< skipped: the status has no stack */
-	GSD_STACK_READ,     /**< in the buffer */
-	GSD_STACK_BAD,      /**< the header's bounds contradict each other */
-	GSD_STACK_TOO_LARGE,/**< over max_stack_bytes */
-	GSD_STACK_UNMAPPED, /**< its memory could not be read */
-	GSD_STACK_OVERFLOW  /**< no room was left in the buffer */
+	GSD_STACK_NONE,      /**< skipped: the status has no stack */
+	GSD_STACK_READ,      /**< in the buffer */
+	GSD_STACK_BAD,       /**< the header's bounds contradict each other */
+	GSD_STACK_TOO_LARGE, /**< over max_stack_bytes */
+	GSD_STACK_UNMAPPED,  /**< its memory could not be read */
+	GSD_STACK_OVERFLOW   /**< no room was left in the buffer */
 };
 
 /** Where a copied stack lies: @ref length bytes that were at @ref address, at @ref offset of the stack buffer. */
@@ -74,8 +74,8 @@ struct gsd_stack_copy {
 };
 
 /**
- * The top of the stack that the thread of a running element is on when that is not the element's own: a signal handler's
- * holds the registers that it interrupted.
+ * The top of the stack that the thread of a running element is on when that is not the element's own: a signal
+ * handler's holds the registers that it interrupted.
  */
 #define GSD_PIECE_BYTES ((size_t)32 * 1024)
 struct gsd_thread_piece {
@@ -95,14 +95,14 @@ struct gsd_plan {
 	uint64_t list_pointer_address; /* where the address of the array is kept */
 	uint64_t list_length_address;  /* where its length is kept */
 	size_t header_size;
-	uint64_t *elements;            /* addresses of headers; the first known_count are inputs */
+	uint64_t *elements; /* addresses of headers; the first known_count are inputs */
 	size_t known_count;
-	size_t capacity;               /* of elements and everything per element */
-	struct gsd_range *runs;        /* where the known headers lie, several in a run */
+	size_t capacity;        /* of elements and everything per element */
+	struct gsd_range *runs; /* where the known headers lie, several in a run */
 	size_t run_count;
-	const uint8_t **headers;       /* per element: its header's copy (known ones point into runs) */
-	uint8_t *run_bytes;            /* what the runs read */
-	uint8_t *new_headers;          /* headers of elements that are not known yet: capacity - known_count of them */
+	const uint8_t **headers; /* per element: its header's copy (known ones point into runs) */
+	uint8_t *run_bytes;      /* what the runs read */
+	uint8_t *new_headers;    /* headers of elements that are not known yet: capacity - known_count of them */
 	struct gsd_range *new_ranges;
 	struct gsd_stack_rule stack_rule;
 	struct gsd_stack_copy *stacks; /* per element */
@@ -126,10 +126,10 @@ struct gsd_plan {
 	/* results */
 	size_t piece_count;
 	size_t element_count;
-	size_t link_count;             /* links that were wanted: more than link_capacity is an overflow */
-	size_t stack_bytes_needed;     /* more than capacity: overflow */
-	bool element_overflow;         /* the list is longer than capacity: element_count says how long */
-	int list_errnum;               /* why the list could not be read, or 0 */
+	size_t link_count;         /* links that were wanted: more than link_capacity is an overflow */
+	size_t stack_bytes_needed; /* more than capacity: overflow */
+	bool element_overflow;     /* the list is longer than capacity: element_count says how long */
+	int list_errnum;           /* why the list could not be read, or 0 */
 };
 
 /** What the arrays of a plan must have room for. */
@@ -146,13 +146,13 @@ struct gsd_plan_room {
  * Errors: GSD_ERROR_NO_MEMORY, GSD_ERROR_CORRUPT (more than GSD_PLAN_MAX_ELEMENTS).
  */
 GSD_MUST_CHECK struct gsd_error *gsd_plan_reserve(struct gsd_plan *plan, const struct gsd_plan_room *room,
-                                                  const uint64_t *known, size_t known_count);
+						  const uint64_t *known, size_t known_count);
 /** Enlarges the room for links and for stack bytes alone; what they held is lost. */
 GSD_MUST_CHECK struct gsd_error *gsd_plan_enlarge(struct gsd_plan *plan, size_t links, size_t stack_bytes);
 /** Frees the arrays of @p plan, apart from `fixed`. */
 void gsd_plan_free(struct gsd_plan *plan);
 
-#define GSD_PLAN_MAX_ELEMENTS ((size_t)1 << 26)
+#define GSD_PLAN_MAX_ELEMENTS    ((size_t)1 << 26)
 #define GSD_PLAN_MAX_STACK_BYTES ((size_t)1 << 36)
 
 /** Carries the plan out on a stopped target. @p threads have their registers. Results go into the plan. */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Finding the runtime's variables, runtime.allgs above all, in four ways; each answer is verified before it is believed. */
+/* Finding the runtime's variables, runtime.allgs above all, in four ways; each answer is verified before it is
+ * believed. */
 #ifndef GSD_GO_ALLGS_H
 #define GSD_GO_ALLGS_H
 
@@ -10,10 +11,10 @@
 /** What is looked at: one program in a memory. All borrowed. */
 struct gsd_program {
 	struct gsd_memory *memory;
-	struct gsd_elf *elf;     /**< its file; NULL when there is none: then symbols and DWARF are not asked */
-	int fd;                  /**< the same file's descriptor, for DWARF */
-	const char *name;        /**< for messages */
-	uint64_t bias;           /**< what is added to addresses as linked */
+	struct gsd_elf *elf; /**< its file; NULL when there is none: then symbols and DWARF are not asked */
+	int fd;              /**< the same file's descriptor, for DWARF */
+	const char *name;    /**< for messages */
+	uint64_t bias;       /**< what is added to addresses as linked */
 	const struct gsd_region *regions; /**< its mappings */
 	size_t region_count;
 };
@@ -30,8 +31,8 @@ struct gsd_allgs {
  * goroutines. GSD_ERROR_MISSING names runtime.allgs and the sources that were tried.
  */
 GSD_MUST_CHECK struct gsd_error *gsd_allgs_find(const struct gsd_program *program, const struct gsd_code *code,
-                                                const struct gsd_layout *layout, unsigned sources,
-                                                struct gsd_allgs *allgs_ret);
+						const struct gsd_layout *layout, unsigned sources,
+						struct gsd_allgs *allgs_ret);
 
 /** The runtime's word for "a finalizer is running", which decides whether its goroutine is the user's. */
 struct gsd_finalizer_flag {
@@ -40,8 +41,7 @@ struct gsd_finalizer_flag {
 	uint32_t mask;    /**< bits that mean "running" */
 };
 /** Finds it: fingRunning up to Go 1.19, fingStatus from 1.20 on; by symbol, else in runtime.isSystemGoroutine. */
-GSD_MUST_CHECK struct gsd_error *gsd_finalizer_flag_find(const struct gsd_program *program,
-                                                         const struct gsd_code *code,
-                                                         struct gsd_finalizer_flag *flag_ret);
+GSD_MUST_CHECK struct gsd_error *gsd_finalizer_flag_find(const struct gsd_program *program, const struct gsd_code *code,
+							 struct gsd_finalizer_flag *flag_ret);
 
 #endif

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The program's code: all modules with their function tables, and what unwinding and symbolizing ask of a pc. Answers are
- * memoised per pc, so that a frame costs one hash look-up.
+ * The program's code: all modules with their function tables, and what unwinding and symbolizing ask of a pc. Answers
+ * are memoised per pc, so that a frame costs one hash look-up.
  */
 #ifndef GSD_GO_CODE_H
 #define GSD_GO_CODE_H
@@ -34,7 +34,7 @@ struct gsd_code;
  * memory (inline trees) and is borrowed.
  */
 GSD_MUST_CHECK struct gsd_error *gsd_code_create(struct gsd_module *modules, size_t count, unsigned go_minor,
-                                                 struct gsd_block_cache *cache, struct gsd_code **code_ret);
+						 struct gsd_block_cache *cache, struct gsd_code **code_ret);
 void gsd_code_destroy(struct gsd_code *code);
 
 const struct gsd_module *gsd_code_modules(const struct gsd_code *code, size_t *count_ret);
@@ -46,7 +46,7 @@ enum gsd_special gsd_code_special(const struct gsd_code *code, uint8_t id);
 
 /** Finds the module and the function that @p pc belongs to; false when no function table knows it. */
 bool gsd_code_find(const struct gsd_code *code, uint64_t pc, const struct gsd_module **module_ret,
-                   struct gsd_function *function_ret, uint64_t *offset_ret);
+		   struct gsd_function *function_ret, uint64_t *offset_ret);
 
 /** What the walk needs to know of a pc. */
 struct gsd_pc_info {

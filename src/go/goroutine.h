@@ -22,8 +22,8 @@ struct gsd_moment {
 
 struct gsd_analysis_options {
 	enum gsd_unwind_mode unwind;
-	uint32_t max_frames;      /**< words kept per stack */
-	bool innermost_only;      /**< keep only the innermost ones (a cut as Go's own follows) */
+	uint32_t max_frames; /**< words kept per stack */
+	bool innermost_only; /**< keep only the innermost ones (a cut as Go's own follows) */
 	bool system_goroutines;
 };
 
@@ -50,9 +50,9 @@ struct gsd_analysis {
 
 /** Decodes and walks every goroutine of @p moment that is to be reported. Errors: GSD_ERROR_NO_MEMORY. */
 GSD_MUST_CHECK struct gsd_error *gsd_goroutines_analyse(const struct gsd_runtime *runtime,
-                                                        const struct gsd_moment *moment,
-                                                        const struct gsd_analysis_options *options,
-                                                        struct gsd_analysis *analysis_ret);
+							const struct gsd_moment *moment,
+							const struct gsd_analysis_options *options,
+							struct gsd_analysis *analysis_ret);
 void gsd_analysis_free(struct gsd_analysis *analysis);
 
 #endif

@@ -112,7 +112,8 @@ static struct gsd_error *make_member(unsigned go_minor, const struct gsd_field *
 	if (offset > MAX_STRUCT_BYTES || field->offset > MAX_STRUCT_BYTES || last->offset > MAX_STRUCT_BYTES ||
 	    (member->size != 0 && last->size != member->size))
 		return gsd_error_because(gsd_error_create(GSD_ERROR_CORRUPT, 0, "use the offset of %s.%s",
-							  member->structure, member->field == NULL ? "(size)" : member->field),
+							  member->structure,
+							  member->field == NULL ? "(size)" : member->field),
 					 "this program says offset %llu and %llu bytes, which no Go version has",
 					 (unsigned long long)offset, (unsigned long long)last->size);
 	*(uint32_t *)((char *)layout + member->member) = (uint32_t)offset;

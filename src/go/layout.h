@@ -4,7 +4,8 @@
  * functions over memory that they are handed. Nothing here knows a pid, stops a process or writes an output.
  *
  * The layout: where the fields of the runtime's structs are in this very program. Every offset is derived from the
- * program itself; what cannot be derived is refused by name. Fields and the versions that have them: runtime/runtime2.go.
+ * program itself; what cannot be derived is refused by name. Fields and the versions that have them:
+ * runtime/runtime2.go.
  */
 #ifndef GSD_GO_LAYOUT_H
 #define GSD_GO_LAYOUT_H
@@ -29,13 +30,13 @@ struct gsd_layout {
 
 /** The fields that the layout is made of, as queries. @p fields_ret is an array for the caller to free. */
 GSD_MUST_CHECK struct gsd_error *gsd_layout_queries(unsigned go_minor, struct gsd_field **fields_ret,
-                                                    size_t *count_ret);
+						    size_t *count_ret);
 /**
  * Makes a layout of answered queries. Fails with GSD_ERROR_MISSING and the name of the first field that this version
  * must have and that was not found, or with GSD_ERROR_CORRUPT for offsets that no struct can have.
  */
 GSD_MUST_CHECK struct gsd_error *gsd_layout_make(unsigned go_minor, const struct gsd_field *fields, size_t count,
-                                                 struct gsd_layout *layout_ret);
+						 struct gsd_layout *layout_ret);
 
 /** Bytes of a g that must be read to see every field of the layout. */
 size_t gsd_layout_g_bytes(const struct gsd_layout *layout);

@@ -6,9 +6,9 @@
 #include "go/allgs.h"
 
 struct gsd_runtime {
-	char version[64];    /**< "go1.26.8" */
-	unsigned go_minor;   /**< 26 */
-	char *modinfo;       /**< the linker's module information, or NULL */
+	char version[64];  /**< "go1.26.8" */
+	unsigned go_minor; /**< 26 */
+	char *modinfo;     /**< the linker's module information, or NULL */
 	struct gsd_block_cache *cache;
 	struct gsd_code *code;
 	struct gsd_layout layout;
@@ -23,8 +23,8 @@ struct gsd_runtime {
  * GSD_ERROR_UNSUPPORTED (too old), GSD_ERROR_MISSING (names what could not be derived), and those of reading.
  */
 GSD_MUST_CHECK struct gsd_error *gsd_runtime_find(const struct gsd_program *program, unsigned allgs_sources,
-                                                  unsigned layout_sources, struct gsd_runtime *runtime_ret,
-                                                  bool *found_ret);
+						  unsigned layout_sources, struct gsd_runtime *runtime_ret,
+						  bool *found_ret);
 void gsd_runtime_free(struct gsd_runtime *runtime);
 
 /** The minor version in "go1.26.8", "go1.27rc1", "devel go1.28-abc"; 0 when there is none. */

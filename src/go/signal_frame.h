@@ -11,6 +11,6 @@
  * stack and its stack pointer are what they must be. Source: arch/x86/include/uapi/asm/sigcontext.h, ucontext.h.
  */
 bool gsd_signal_frame_find(const struct gsd_stack_view *handler_stack, uint64_t low, uint64_t high,
-                           struct gsd_registers *registers_ret);
+			   struct gsd_registers *registers_ret);
 
 #endif

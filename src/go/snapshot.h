@@ -15,9 +15,9 @@ struct gsd_symbolizer;
  * before it. With GSD_PC_EXACT the word is itself the instruction that was executing (the first frame of a running
  * goroutine, a frame interrupted by a signal). The words at the top of the range are frames that are no code.
  */
-#define GSD_PC_EXACT (UINT64_C(1) << 63)
+#define GSD_PC_EXACT         (UINT64_C(1) << 63)
 #define GSD_PC_ADDRESS(word) ((word) & ~GSD_PC_EXACT)
-#define GSD_PC_ELIDED UINT64_MAX /**< frames were left out here: "gostackdump.elided" */
+#define GSD_PC_ELIDED        UINT64_MAX /**< frames were left out here: "gostackdump.elided" */
 /** The only frame of a goroutine whose stack could not be read: "gostackdump.unreadable:REASON". */
 #define GSD_PC_UNREADABLE(reason) (UINT64_MAX - 1 - (uint64_t)(reason))
 
@@ -57,20 +57,20 @@ struct gsd_stack {
 
 struct gsd_goroutine {
 	uint64_t goid;
-	uint64_t address;      /**< of its g in the target */
-	uint64_t parent_goid;  /**< 0: unknown */
-	uint64_t creator_pc;   /**< return address of the `go` statement; 0: none (the first goroutine) */
-	uint64_t start_pc;     /**< entry of the goroutine's function; 0: made for a C thread */
-	uint64_t wait_since;   /**< CLOCK_MONOTONIC ns, set by the garbage collector; 0: unknown */
-	uint32_t status;       /**< raw, without the scan bit */
-	uint32_t stack;        /**< index into gsd_snapshot.stacks */
-	uint32_t labels;       /**< index into gsd_snapshot.label_sets, or GSD_NO_LABELS */
-	uint16_t wait_reason;  /**< raw */
-	uint16_t unreadable;   /**< enum gsd_unreadable */
-	bool scan;             /**< the garbage collector held it */
-	bool system;           /**< one of the runtime's own */
-	bool locked;           /**< locked to its thread */
-	bool ambiguous;        /**< not settled at the moment */
+	uint64_t address;     /**< of its g in the target */
+	uint64_t parent_goid; /**< 0: unknown */
+	uint64_t creator_pc;  /**< return address of the `go` statement; 0: none (the first goroutine) */
+	uint64_t start_pc;    /**< entry of the goroutine's function; 0: made for a C thread */
+	uint64_t wait_since;  /**< CLOCK_MONOTONIC ns, set by the garbage collector; 0: unknown */
+	uint32_t status;      /**< raw, without the scan bit */
+	uint32_t stack;       /**< index into gsd_snapshot.stacks */
+	uint32_t labels;      /**< index into gsd_snapshot.label_sets, or GSD_NO_LABELS */
+	uint16_t wait_reason; /**< raw */
+	uint16_t unreadable;  /**< enum gsd_unreadable */
+	bool scan;            /**< the garbage collector held it */
+	bool system;          /**< one of the runtime's own */
+	bool locked;          /**< locked to its thread */
+	bool ambiguous;       /**< not settled at the moment */
 };
 
 /** One executable mapping of the target, in order of address. */
@@ -98,7 +98,7 @@ struct gsd_snapshot {
 	const char *go_version;
 	const char *exe;
 	uint64_t pid;
-	uint32_t go_frame_limit;    /**< logical frames at which Go's own profile cuts; 0: no cut was asked for */
+	uint32_t go_frame_limit; /**< logical frames at which Go's own profile cuts; 0: no cut was asked for */
 };
 
 /** Statuses of a goroutine (runtime/runtime2.go), without the scan bit. The last two exist from Go 1.26 on. */

@@ -27,10 +27,10 @@ struct gsd_line {
  */
 struct gsd_location {
 	uint32_t index;
-	uint64_t address;        /**< as pprof has it: the return address − 1, or the instruction itself; 0: no code */
+	uint64_t address; /**< as pprof has it: the return address − 1, or the instruction itself; 0: no code */
 	uint64_t return_address; /**< as the runtime has it in its list: address + 1 */
 	const struct gsd_line *lines;
-	size_t line_count;       /**< at least 1 */
+	size_t line_count; /**< at least 1 */
 };
 
 /** Locations of a stack; reused from call to call. */
@@ -42,14 +42,15 @@ struct gsd_location_list {
 void gsd_location_list_free(struct gsd_location_list *list);
 
 /**
- * The locations of @p stack as the runtime's goroutine profile would have them: wrappers elided, runtime.goexit dropped,
- * cut at @p frame_limit logical frames (0: not cut). An empty list is a legal result (a goroutine that never ran).
+ * The locations of @p stack as the runtime's goroutine profile would have them: wrappers elided, runtime.goexit
+ * dropped, cut at @p frame_limit logical frames (0: not cut). An empty list is a legal result (a goroutine that never
+ * ran).
  */
 GSD_MUST_CHECK struct gsd_error *gsd_symbolize_stack(struct gsd_symbolizer *symbolizer, const struct gsd_stack *stack,
-                                                     uint32_t frame_limit, struct gsd_location_list *list);
+						     uint32_t frame_limit, struct gsd_location_list *list);
 
 /** The physical function at @p pc with the line of @p pc − 1 (for "created by"); NULL function when not known. */
 GSD_MUST_CHECK struct gsd_error *gsd_symbolize_creator(struct gsd_symbolizer *symbolizer, uint64_t pc,
-                                                       struct gsd_line *line_ret);
+						       struct gsd_line *line_ret);
 
 #endif

@@ -22,9 +22,9 @@ struct gsd_stack_view {
 struct gsd_walk_start {
 	uint64_t pc;
 	uint64_t sp;
-	uint64_t bp;       /**< 0: unknown */
-	bool exact;        /**< pc is the instruction that was executing, on this stack (a thread's registers) */
-	bool system_call;  /**< from g.syscallpc: the first function may write sp */
+	uint64_t bp;      /**< 0: unknown */
+	bool exact;       /**< pc is the instruction that was executing, on this stack (a thread's registers) */
+	bool system_call; /**< from g.syscallpc: the first function may write sp */
 };
 
 /** The words that are kept of a stack: the first `head` and the last `tail` frames. */
@@ -38,7 +38,7 @@ struct gsd_frame_buffer {
 };
 /** Room for @p max_frames frames (half and half), or with @p innermost_only all of them the innermost. */
 GSD_MUST_CHECK struct gsd_error *gsd_frame_buffer_init(struct gsd_frame_buffer *buffer, size_t max_frames,
-                                                       bool innermost_only);
+						       bool innermost_only);
 void gsd_frame_buffer_free(struct gsd_frame_buffer *buffer);
 
 struct gsd_walk_result {
@@ -53,7 +53,7 @@ struct gsd_walk_result {
  * standing for what did not fit. False without memory.
  */
 bool gsd_walk(struct gsd_code *code, const struct gsd_stack_view *view, const struct gsd_walk_start *start,
-              enum gsd_unwind_mode mode, struct gsd_frame_buffer *buffer,
-              struct gsd_walk_result *result_ret) GSD_MUST_CHECK;
+	      enum gsd_unwind_mode mode, struct gsd_frame_buffer *buffer,
+	      struct gsd_walk_result *result_ret) GSD_MUST_CHECK;
 
 #endif

@@ -32,7 +32,7 @@ bool gsd_elf_is_relocatable(const struct gsd_elf *elf);
 bool gsd_elf_section(const struct gsd_elf *elf, const char *name, uint64_t *address_ret, uint64_t *size_ret);
 /** Value of the defined symbol @p name in .symtab or .dynsym; @p found_ret says whether there is one. */
 GSD_MUST_CHECK struct gsd_error *gsd_elf_symbol(struct gsd_elf *elf, const char *name, uint64_t *value_ret,
-                                                bool *found_ret);
+						bool *found_ret);
 /** GNU build id in lower-case hex, "" when there is none; owned by @p elf. */
 const char *gsd_elf_build_id(const struct gsd_elf *elf);
 /**
@@ -46,9 +46,10 @@ struct gsd_buildinfo {
 	char version[64]; /**< "go1.26.8"; cut when longer; "" when there is none */
 	char *modinfo;    /**< module information and settings as text, without its guards; NULL when there is none */
 };
-/** Reads the build info (section .go.buildinfo, else the first writable segment) from @p memory at load bias @p bias. */
+/** Reads the build info (section .go.buildinfo, else the first writable segment) from @p memory at load bias @p bias.
+ */
 GSD_MUST_CHECK struct gsd_error *gsd_elf_buildinfo(struct gsd_elf *elf, struct gsd_memory *memory, uint64_t bias,
-                                                   struct gsd_buildinfo *info_ret);
+						   struct gsd_buildinfo *info_ret);
 void gsd_buildinfo_free(struct gsd_buildinfo *info);
 
 #endif

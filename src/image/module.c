@@ -6,10 +6,10 @@
 
 #include "base/error.h"
 
-#define MAX_TABLE_BYTES ((uint64_t)1 << 30)
-#define MAX_TEXT_SECTIONS 4096
-#define MAX_CANDIDATES 64
-#define SCAN_CHUNK ((size_t)1 << 20)
+#define MAX_TABLE_BYTES        ((uint64_t)1 << 30)
+#define MAX_TEXT_SECTIONS      4096
+#define MAX_CANDIDATES         64
+#define SCAN_CHUNK             ((size_t)1 << 20)
 #define NEWEST_MODULEDATA_SIZE 768 /* more than any version's */
 
 /* ---- the layout of moduledata, version by version ---- */
@@ -18,7 +18,7 @@
  * The fields in order with their sizes; `since` and `before` are Go minor versions (0: no limit). `member` is where the
  * first word goes, `length_member` where the second one of a slice goes.
  */
-#define NOT_KEPT SIZE_MAX
+#define NOT_KEPT     SIZE_MAX
 #define MEMBER(name) offsetof(struct gsd_moduledata, name)
 static const struct moduledata_field {
 	const char *name;
@@ -28,54 +28,54 @@ static const struct moduledata_field {
 	size_t member;
 	size_t length_member;
 } moduledata_fields[] = {
-        {"pcHeader", 8, 0, 0, MEMBER(pcHeader), NOT_KEPT},
-        {"funcnametab", 24, 0, 0, MEMBER(funcnametab), NOT_KEPT},
-        {"cutab", 24, 0, 0, MEMBER(cutab), NOT_KEPT},
-        {"filetab", 24, 0, 0, MEMBER(filetab), NOT_KEPT},
-        {"pctab", 24, 0, 0, MEMBER(pctab), NOT_KEPT},
-        {"pclntable", 24, 0, 0, MEMBER(pclntable), MEMBER(pclntable_length)},
-        {"ftab", 24, 0, 0, MEMBER(ftab), MEMBER(ftab_length)},
-        {"findfunctab", 8, 0, 0, NOT_KEPT, NOT_KEPT},
-        {"minpc", 8, 0, 0, MEMBER(minpc), NOT_KEPT},
-        {"maxpc", 8, 0, 0, MEMBER(maxpc), NOT_KEPT},
-        {"text", 8, 0, 0, MEMBER(text), NOT_KEPT},
-        {"etext", 8, 0, 0, MEMBER(etext), NOT_KEPT},
-        {"noptrdata", 8, 0, 0, MEMBER(noptrdata), NOT_KEPT},
-        {"enoptrdata", 8, 0, 0, MEMBER(enoptrdata), NOT_KEPT},
-        {"data", 8, 0, 0, MEMBER(data), NOT_KEPT},
-        {"edata", 8, 0, 0, MEMBER(edata), NOT_KEPT},
-        {"bss", 8, 0, 0, MEMBER(bss), NOT_KEPT},
-        {"ebss", 8, 0, 0, MEMBER(ebss), NOT_KEPT},
-        {"noptrbss", 8, 0, 0, MEMBER(noptrbss), NOT_KEPT},
-        {"enoptrbss", 8, 0, 0, MEMBER(enoptrbss), NOT_KEPT},
-        {"covctrs", 8, 20, 0, NOT_KEPT, NOT_KEPT},
-        {"ecovctrs", 8, 20, 0, NOT_KEPT, NOT_KEPT},
-        {"end", 8, 0, 0, NOT_KEPT, NOT_KEPT},
-        {"gcdata", 8, 0, 0, NOT_KEPT, NOT_KEPT},
-        {"gcbss", 8, 0, 0, NOT_KEPT, NOT_KEPT},
-        {"types", 8, 0, 0, MEMBER(types), NOT_KEPT},
-        {"typedesclen", 8, 27, 0, MEMBER(typedesclen), NOT_KEPT},
-        {"etypes", 8, 0, 0, MEMBER(etypes), NOT_KEPT},
-        {"itaboffset", 8, 27, 0, NOT_KEPT, NOT_KEPT},
-        {"itabsize", 8, 27, 0, NOT_KEPT, NOT_KEPT},
-        {"rodata", 8, 0, 0, NOT_KEPT, NOT_KEPT},
-        {"gofunc", 8, 0, 0, MEMBER(gofunc), NOT_KEPT},
-        {"epclntab", 8, 26, 0, NOT_KEPT, NOT_KEPT},
-        {"textsectmap", 24, 0, 0, MEMBER(textsectmap), MEMBER(textsectmap_length)},
-        {"typelinks", 24, 0, 27, MEMBER(typelinks), MEMBER(typelinks_length)},
-        {"itablinks", 24, 0, 27, NOT_KEPT, NOT_KEPT},
-        {"ptab", 24, 0, 0, NOT_KEPT, NOT_KEPT},
-        {"pluginpath", 16, 0, 0, NOT_KEPT, NOT_KEPT},
-        {"pkghashes", 24, 0, 0, NOT_KEPT, NOT_KEPT},
-        {"inittasks", 24, 21, 0, NOT_KEPT, NOT_KEPT},
-        {"modulename", 16, 0, 0, NOT_KEPT, NOT_KEPT},
-        {"modulehashes", 24, 0, 0, NOT_KEPT, NOT_KEPT},
-        {"hasmain", 8, 0, 0, NOT_KEPT, NOT_KEPT},
-        {"gcdatamask", 16, 0, 0, NOT_KEPT, NOT_KEPT},
-        {"gcbssmask", 16, 0, 0, NOT_KEPT, NOT_KEPT},
-        {"typemap", 8, 0, 0, NOT_KEPT, NOT_KEPT},
-        {"bad", 8, 0, 23, NOT_KEPT, NOT_KEPT},
-        {"next", 8, 0, 0, MEMBER(next), NOT_KEPT},
+	{"pcHeader", 8, 0, 0, MEMBER(pcHeader), NOT_KEPT},
+	{"funcnametab", 24, 0, 0, MEMBER(funcnametab), NOT_KEPT},
+	{"cutab", 24, 0, 0, MEMBER(cutab), NOT_KEPT},
+	{"filetab", 24, 0, 0, MEMBER(filetab), NOT_KEPT},
+	{"pctab", 24, 0, 0, MEMBER(pctab), NOT_KEPT},
+	{"pclntable", 24, 0, 0, MEMBER(pclntable), MEMBER(pclntable_length)},
+	{"ftab", 24, 0, 0, MEMBER(ftab), MEMBER(ftab_length)},
+	{"findfunctab", 8, 0, 0, NOT_KEPT, NOT_KEPT},
+	{"minpc", 8, 0, 0, MEMBER(minpc), NOT_KEPT},
+	{"maxpc", 8, 0, 0, MEMBER(maxpc), NOT_KEPT},
+	{"text", 8, 0, 0, MEMBER(text), NOT_KEPT},
+	{"etext", 8, 0, 0, MEMBER(etext), NOT_KEPT},
+	{"noptrdata", 8, 0, 0, MEMBER(noptrdata), NOT_KEPT},
+	{"enoptrdata", 8, 0, 0, MEMBER(enoptrdata), NOT_KEPT},
+	{"data", 8, 0, 0, MEMBER(data), NOT_KEPT},
+	{"edata", 8, 0, 0, MEMBER(edata), NOT_KEPT},
+	{"bss", 8, 0, 0, MEMBER(bss), NOT_KEPT},
+	{"ebss", 8, 0, 0, MEMBER(ebss), NOT_KEPT},
+	{"noptrbss", 8, 0, 0, MEMBER(noptrbss), NOT_KEPT},
+	{"enoptrbss", 8, 0, 0, MEMBER(enoptrbss), NOT_KEPT},
+	{"covctrs", 8, 20, 0, NOT_KEPT, NOT_KEPT},
+	{"ecovctrs", 8, 20, 0, NOT_KEPT, NOT_KEPT},
+	{"end", 8, 0, 0, NOT_KEPT, NOT_KEPT},
+	{"gcdata", 8, 0, 0, NOT_KEPT, NOT_KEPT},
+	{"gcbss", 8, 0, 0, NOT_KEPT, NOT_KEPT},
+	{"types", 8, 0, 0, MEMBER(types), NOT_KEPT},
+	{"typedesclen", 8, 27, 0, MEMBER(typedesclen), NOT_KEPT},
+	{"etypes", 8, 0, 0, MEMBER(etypes), NOT_KEPT},
+	{"itaboffset", 8, 27, 0, NOT_KEPT, NOT_KEPT},
+	{"itabsize", 8, 27, 0, NOT_KEPT, NOT_KEPT},
+	{"rodata", 8, 0, 0, NOT_KEPT, NOT_KEPT},
+	{"gofunc", 8, 0, 0, MEMBER(gofunc), NOT_KEPT},
+	{"epclntab", 8, 26, 0, NOT_KEPT, NOT_KEPT},
+	{"textsectmap", 24, 0, 0, MEMBER(textsectmap), MEMBER(textsectmap_length)},
+	{"typelinks", 24, 0, 27, MEMBER(typelinks), MEMBER(typelinks_length)},
+	{"itablinks", 24, 0, 27, NOT_KEPT, NOT_KEPT},
+	{"ptab", 24, 0, 0, NOT_KEPT, NOT_KEPT},
+	{"pluginpath", 16, 0, 0, NOT_KEPT, NOT_KEPT},
+	{"pkghashes", 24, 0, 0, NOT_KEPT, NOT_KEPT},
+	{"inittasks", 24, 21, 0, NOT_KEPT, NOT_KEPT},
+	{"modulename", 16, 0, 0, NOT_KEPT, NOT_KEPT},
+	{"modulehashes", 24, 0, 0, NOT_KEPT, NOT_KEPT},
+	{"hasmain", 8, 0, 0, NOT_KEPT, NOT_KEPT},
+	{"gcdatamask", 16, 0, 0, NOT_KEPT, NOT_KEPT},
+	{"gcbssmask", 16, 0, 0, NOT_KEPT, NOT_KEPT},
+	{"typemap", 8, 0, 0, NOT_KEPT, NOT_KEPT},
+	{"bad", 8, 0, 23, NOT_KEPT, NOT_KEPT},
+	{"next", 8, 0, 0, MEMBER(next), NOT_KEPT},
 };
 
 /* A version of each layout, newest first: the others share one of these. */
@@ -159,10 +159,10 @@ static struct gsd_error *read_header(struct gsd_memory *memory, uint64_t address
 	uint8_t bytes[GSD_PCLNTAB_HEADER_SIZE];
 	GSD_TRY(gsd_memory_read(memory, address, bytes, sizeof bytes));
 	if (!gsd_pclntab_parse_header((struct gsd_bytes){.data = bytes, .length = sizeof bytes}, header))
-		return gsd_error_because(gsd_error_create(GSD_ERROR_CORRUPT, 0,
-		                                          "read the function table at 0x%" PRIx64, address),
-		                         "its header is not one of Go 1.%d to 1.%d on 64-bit x86", GSD_GO_MINOR_OLDEST,
-		                         GSD_GO_MINOR_NEWEST);
+		return gsd_error_because(
+			gsd_error_create(GSD_ERROR_CORRUPT, 0, "read the function table at 0x%" PRIx64, address),
+			"its header is not one of Go 1.%d to 1.%d on 64-bit x86", GSD_GO_MINOR_OLDEST,
+			GSD_GO_MINOR_NEWEST);
 	return NULL;
 }
 
@@ -171,9 +171,9 @@ static struct gsd_error *read_table(struct gsd_memory *memory, struct gsd_module
 	const struct gsd_moduledata *data = &module->data;
 	uint64_t length = data->pclntable + data->pclntable_length - data->pcHeader;
 	if (data->pclntable_length > MAX_TABLE_BYTES || length > MAX_TABLE_BYTES)
-		return gsd_error_because(gsd_error_create(GSD_ERROR_CORRUPT, 0, "read the function table at 0x%" PRIx64,
-		                                          data->pcHeader),
-		                         "it claims to have %" PRIu64 " bytes", length);
+		return gsd_error_because(
+			gsd_error_create(GSD_ERROR_CORRUPT, 0, "read the function table at 0x%" PRIx64, data->pcHeader),
+			"it claims to have %" PRIu64 " bytes", length);
 	module->table_bytes = malloc((size_t)length);
 	if (module->table_bytes == NULL)
 		return gsd_error_no_memory();
@@ -193,11 +193,11 @@ static struct gsd_error *read_text_sections(struct gsd_memory *memory, struct gs
 		return gsd_error_no_memory();
 	module->text_section_count = count;
 	return gsd_memory_read(memory, module->data.textsectmap, module->text_sections,
-	                       count * sizeof *module->text_sections);
+			       count * sizeof *module->text_sections);
 }
 
 struct gsd_error *gsd_module_read(struct gsd_memory *memory, uint64_t address, unsigned layout_minor,
-                                  struct gsd_module *module_ret)
+				  struct gsd_module *module_ret)
 {
 	uint8_t bytes[NEWEST_MODULEDATA_SIZE];
 	uint64_t size;
@@ -209,8 +209,8 @@ struct gsd_error *gsd_module_read(struct gsd_memory *memory, uint64_t address, u
 	GSD_TRY(read_header(memory, module.data.pcHeader, &module.table.header));
 	if (!plausible(&module.data, &module.table.header))
 		return gsd_error_because(
-		        gsd_error_create(GSD_ERROR_CORRUPT, 0, "read the module data at 0x%" PRIx64, address),
-		        "its words contradict the function table that it points to");
+			gsd_error_create(GSD_ERROR_CORRUPT, 0, "read the module data at 0x%" PRIx64, address),
+			"its words contradict the function table that it points to");
 	struct gsd_error *error = read_table(memory, &module);
 	if (error == NULL)
 		error = read_text_sections(memory, &module);
@@ -240,8 +240,8 @@ static void add_candidate(struct candidates *candidates, uint64_t address)
 
 /* Calls `visit` for chunks of a region that can be read, each 8-aligned; stops when it returns true. */
 static bool scan_region(struct gsd_memory *memory, const struct gsd_region *region, uint8_t *chunk,
-                        bool (*visit)(void *context, uint64_t address, const uint8_t *bytes, size_t length),
-                        void *context)
+			bool (*visit)(void *context, uint64_t address, const uint8_t *bytes, size_t length),
+			void *context)
 {
 	size_t length;
 	/* A step never leads past the end, so that no address wraps around. */
@@ -302,10 +302,9 @@ static bool visit_for_moduledata(void *context, uint64_t address, const uint8_t 
 
 /* The moduledata of the function table at `table`: written at link time, so writable memory is looked through first. */
 static bool find_moduledata(struct gsd_memory *memory, const struct gsd_region *regions, size_t region_count,
-                            unsigned minor, uint64_t table, uint8_t *chunk, struct gsd_module *module_ret)
+			    unsigned minor, uint64_t table, uint8_t *chunk, struct gsd_module *module_ret)
 {
-	struct module_search search = {
-	        .memory = memory, .table = table, .minor = minor, .module_ret = module_ret};
+	struct module_search search = {.memory = memory, .table = table, .minor = minor, .module_ret = module_ret};
 	for (int writable = 1; writable >= 0; writable--)
 		for (size_t i = 0; i < region_count; i++)
 			if (regions[i].writable == (writable == 1) && !regions[i].executable &&
@@ -315,7 +314,7 @@ static bool find_moduledata(struct gsd_memory *memory, const struct gsd_region *
 }
 
 struct gsd_error *gsd_module_find(struct gsd_memory *memory, const struct gsd_region *regions, size_t region_count,
-                                  unsigned minor, uint64_t hint, struct gsd_module *module_ret, bool *found_ret)
+				  unsigned minor, uint64_t hint, struct gsd_module *module_ret, bool *found_ret)
 {
 	uint8_t *chunk = malloc(SCAN_CHUNK);
 	if (chunk == NULL)
@@ -330,15 +329,14 @@ struct gsd_error *gsd_module_find(struct gsd_memory *memory, const struct gsd_re
 		scan_region(memory, &regions[i], chunk, visit_for_tables, &candidates);
 	for (size_t i = hint != 0 ? 1 : 0; i < candidates.count && !found; i++)
 		found = find_moduledata(memory, regions, region_count, minor, candidates.addresses[i], chunk,
-		                        module_ret);
+					module_ret);
 	free(chunk);
 	*found_ret = candidates.count > 0;
 	if (!found && candidates.count > 0)
-		return gsd_error_because(
-		        gsd_error_create(GSD_ERROR_MISSING, 0, "find runtime.firstmoduledata"),
-		        "a function table is there (first at 0x%" PRIx64
-		        "), but nothing that belongs to it has the layout of Go 1.%d to 1.%d",
-		        candidates.addresses[0], GSD_GO_MINOR_OLDEST, GSD_GO_MINOR_NEWEST);
+		return gsd_error_because(gsd_error_create(GSD_ERROR_MISSING, 0, "find runtime.firstmoduledata"),
+					 "a function table is there (first at 0x%" PRIx64
+					 "), but nothing that belongs to it has the layout of Go 1.%d to 1.%d",
+					 candidates.addresses[0], GSD_GO_MINOR_OLDEST, GSD_GO_MINOR_NEWEST);
 	return NULL;
 }
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Modules: each piece of Go code in a process (the program, a plugin, a shared library) has a moduledata that says where
- * its tables, types and data are. The first one is found by its pointer to the function table; the others are linked.
- * Source: runtime/symtab.go (moduledata, moduledataverify1), cmd/link/internal/ld/symtab.go.
+ * Modules: each piece of Go code in a process (the program, a plugin, a shared library) has a moduledata that says
+ * where its tables, types and data are. The first one is found by its pointer to the function table; the others are
+ * linked. Source: runtime/symtab.go (moduledata, moduledataverify1), cmd/link/internal/ld/symtab.go.
  */
 #ifndef GSD_IMAGE_MODULE_H
 #define GSD_IMAGE_MODULE_H
@@ -39,7 +39,7 @@ struct gsd_moduledata {
 };
 
 struct gsd_module {
-	uint64_t address; /**< of its moduledata */
+	uint64_t address;      /**< of its moduledata */
 	unsigned layout_minor; /**< a Go version whose moduledata has this layout */
 	struct gsd_moduledata data;
 	struct gsd_pclntab table; /**< over table_bytes */
@@ -51,7 +51,8 @@ struct gsd_module {
 /** Frees what @p module owns. */
 void gsd_module_free(struct gsd_module *module);
 
-/** Offset of a moduledata field in the layout of Go 1.@p minor, for the tests; false when that version has no such field. */
+/** Offset of a moduledata field in the layout of Go 1.@p minor, for the tests; false when that version has no such
+ * field. */
 bool gsd_moduledata_offset(unsigned minor, const char *field, uint64_t *offset_ret);
 /** Names of the fields of the newest layout, in order; NULL after the last. */
 const char *gsd_moduledata_field(size_t index);
@@ -63,11 +64,11 @@ const char *gsd_moduledata_field(size_t index);
  * function table is there. Errors: GSD_ERROR_MISSING (a table, but no moduledata), GSD_ERROR_READ, …
  */
 GSD_MUST_CHECK struct gsd_error *gsd_module_find(struct gsd_memory *memory, const struct gsd_region *regions,
-                                                 size_t region_count, unsigned minor, uint64_t hint,
-                                                 struct gsd_module *module_ret, bool *found_ret);
+						 size_t region_count, unsigned minor, uint64_t hint,
+						 struct gsd_module *module_ret, bool *found_ret);
 /** Reads the module whose moduledata is at @p address. */
 GSD_MUST_CHECK struct gsd_error *gsd_module_read(struct gsd_memory *memory, uint64_t address, unsigned layout_minor,
-                                                 struct gsd_module *module_ret);
+						 struct gsd_module *module_ret);
 
 /** The offset in the text that pclntab uses for @p pc; false when @p pc is not this module's. */
 bool gsd_module_text_offset(const struct gsd_module *module, uint64_t pc, uint64_t *offset_ret);

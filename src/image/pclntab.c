@@ -2,10 +2,10 @@
 #include "image/pclntab.h"
 
 #define FUNCTION_ENTRY_SIZE 8 /* functab: u32 entry offset, u32 record offset */
-#define AMD64_QUANTUM 1
-#define POINTER_SIZE 8
-#define NO_FUNCDATA UINT32_MAX
-#define NO_FILE UINT32_MAX
+#define AMD64_QUANTUM       1
+#define POINTER_SIZE        8
+#define NO_FUNCDATA         UINT32_MAX
+#define NO_FILE             UINT32_MAX
 
 bool gsd_pclntab_parse_header(struct gsd_bytes bytes, struct gsd_pclntab_header *header_ret)
 {
@@ -40,7 +40,7 @@ static size_t record_head_size(const struct gsd_pclntab *table)
 static uint32_t functab_word(const struct gsd_pclntab *table, uint64_t index, unsigned word)
 {
 	struct gsd_cursor cursor =
-	        gsd_cursor_at(table->bytes, table->header.functions + index * FUNCTION_ENTRY_SIZE + 4 * word);
+		gsd_cursor_at(table->bytes, table->header.functions + index * FUNCTION_ENTRY_SIZE + 4 * word);
 	return gsd_cursor_u32(&cursor);
 }
 
@@ -96,7 +96,7 @@ static uint32_t unzigzag(uint32_t value)
 }
 
 int32_t gsd_pclntab_value(const struct gsd_pclntab *table, const struct gsd_function *function, uint32_t values,
-                          uint64_t offset)
+			  uint64_t offset)
 {
 	if (values == 0)
 		return -1;
@@ -117,7 +117,7 @@ int32_t gsd_pclntab_value(const struct gsd_pclntab *table, const struct gsd_func
 }
 
 int32_t gsd_pclntab_pcdata(const struct gsd_pclntab *table, const struct gsd_function *function, unsigned number,
-                           uint64_t offset)
+			   uint64_t offset)
 {
 	if (number >= function->pcdata_count)
 		return -1;
@@ -127,7 +127,7 @@ int32_t gsd_pclntab_pcdata(const struct gsd_pclntab *table, const struct gsd_fun
 }
 
 bool gsd_pclntab_funcdata(const struct gsd_pclntab *table, const struct gsd_function *function, unsigned number,
-                          uint32_t *offset_ret)
+			  uint32_t *offset_ret)
 {
 	if (number >= function->funcdata_count)
 		return false;
@@ -168,7 +168,7 @@ const char *gsd_pclntab_file(const struct gsd_pclntab *table, const struct gsd_f
 	if (number < 0)
 		return NULL;
 	struct gsd_cursor cursor =
-	        gsd_cursor_at(table->bytes, table->header.units + 4 * ((uint64_t)function->unit + (uint64_t)number));
+		gsd_cursor_at(table->bytes, table->header.units + 4 * ((uint64_t)function->unit + (uint64_t)number));
 	uint32_t file = gsd_cursor_u32(&cursor);
 	return cursor.failed || file == NO_FILE ? NULL : string_at(table, table->header.files + file);
 }

@@ -2,15 +2,16 @@
 /*
  * pclntab, the function table that every Go binary carries: which function a pc belongs to, and per pc the stack depth,
  * file, line and inlining. Two formats are supported: Go 1.18–1.19 (magic 0xfffffff0) and 1.20–1.27 (0xfffffff1).
- * Pure functions over a copy of its bytes. Sources: internal/abi/symtab.go, runtime/symtab.go, cmd/link/internal/ld/pcln.go.
+ * Pure functions over a copy of its bytes. Sources: internal/abi/symtab.go, runtime/symtab.go,
+ * cmd/link/internal/ld/pcln.go.
  */
 #ifndef GSD_IMAGE_PCLNTAB_H
 #define GSD_IMAGE_PCLNTAB_H
 
 #include "base/cursor.h"
 
-#define GSD_PCLNTAB_MAGIC_118 0xfffffff0U
-#define GSD_PCLNTAB_MAGIC_120 0xfffffff1U
+#define GSD_PCLNTAB_MAGIC_118   0xfffffff0U
+#define GSD_PCLNTAB_MAGIC_120   0xfffffff1U
 #define GSD_PCLNTAB_HEADER_SIZE 72
 
 /** Where the parts of a function table lie, as its header says; offsets from the header. */
@@ -68,13 +69,13 @@ bool gsd_pclntab_function(const struct gsd_pclntab *table, uint64_t index, struc
  * The value that @p values (one of a function's value tables) has at text offset @p offset, −1 when it has none.
  */
 int32_t gsd_pclntab_value(const struct gsd_pclntab *table, const struct gsd_function *function, uint32_t values,
-                          uint64_t offset);
+			  uint64_t offset);
 /** The value of the function's pcdata table number @p number at @p offset, −1 when there is none. */
 int32_t gsd_pclntab_pcdata(const struct gsd_pclntab *table, const struct gsd_function *function, unsigned number,
-                           uint64_t offset);
+			   uint64_t offset);
 /** The offset of funcdata @p number from the module's gofunc; false when absent. */
 bool gsd_pclntab_funcdata(const struct gsd_pclntab *table, const struct gsd_function *function, unsigned number,
-                          uint32_t *offset_ret);
+			  uint32_t *offset_ret);
 /** The NUL-terminated name at name offset @p name, inside the table's bytes; NULL when it is out of bounds. */
 const char *gsd_pclntab_name(const struct gsd_pclntab *table, int32_t name);
 /** The file that @p function's file table has at @p offset; NULL when unknown. */

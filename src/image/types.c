@@ -16,22 +16,22 @@ enum { KIND_MASK = 0x1f, KIND_ARRAY = 17, KIND_CHAN, KIND_FUNC, KIND_INTERFACE, 
 enum { KIND_STRING = 24, KIND_STRUCT = 25 };
 enum { TFLAG_UNCOMMON = 1, TFLAG_EXTRA_STAR = 2 };
 
-#define MAX_NAME 256
+#define MAX_NAME          256
 #define MAX_STRUCT_FIELDS 4096
-#define MAX_REACHED 4096    /* descriptors looked at from the roots */
-#define MAX_LINKS ((uint64_t)1 << 26)
-#define SEARCH_CHUNK ((size_t)1 << 20)
+#define MAX_REACHED       4096 /* descriptors looked at from the roots */
+#define MAX_LINKS         ((uint64_t)1 << 26)
+#define SEARCH_CHUNK      ((size_t)1 << 20)
 
 struct gsd_types gsd_types_of_module(struct gsd_block_cache *cache, const struct gsd_module *module, unsigned go_minor)
 {
 	const struct gsd_moduledata *data = &module->data;
 	return (struct gsd_types){.cache = cache,
-	                          .start = data->types,
-	                          .end = data->etypes,
-	                          .links = data->typelinks,
-	                          .links_count = data->typelinks_length,
-	                          .descriptors_length = data->typedesclen,
-	                          .go_minor = go_minor};
+				  .start = data->types,
+				  .end = data->etypes,
+				  .links = data->typelinks,
+				  .links_count = data->typelinks_length,
+				  .descriptors_length = data->typedesclen,
+				  .go_minor = go_minor};
 }
 
 static bool inside(const struct gsd_types *types, uint64_t address)
@@ -78,12 +78,12 @@ struct descriptor {
 };
 
 static struct gsd_error *read_descriptor(const struct gsd_types *types, uint64_t address,
-                                         struct descriptor *descriptor_ret)
+					 struct descriptor *descriptor_ret)
 {
 	const uint8_t *bytes;
 	GSD_TRY(gsd_block_cache_read(types->cache, address, HEADER_SIZE, &bytes));
 	struct descriptor descriptor = {
-	        .address = address, .tflag = bytes[TFLAG_OFFSET], .kind = bytes[KIND_OFFSET] & KIND_MASK};
+		.address = address, .tflag = bytes[TFLAG_OFFSET], .kind = bytes[KIND_OFFSET] & KIND_MASK};
 	memcpy(&descriptor.size, bytes + SIZE_OFFSET, sizeof descriptor.size);
 	memcpy(&descriptor.name_offset, bytes + NAME_OFFSET, sizeof descriptor.name_offset);
 	*descriptor_ret = descriptor;
@@ -92,7 +92,7 @@ static struct gsd_error *read_descriptor(const struct gsd_types *types, uint64_t
 
 /* The type's string without its extra star. */
 static struct gsd_error *read_type_string(const struct gsd_types *types, const struct descriptor *descriptor,
-                                          char name[MAX_NAME])
+					  char name[MAX_NAME])
 {
 	if (descriptor->name_offset >= types->end - types->start) {
 		name[0] = '\0';
@@ -146,14 +146,14 @@ static struct gsd_error *search_links(const struct gsd_types *types, const char 
 
 /* Bytes of a descriptor with all that belongs to it, from Go 1.27 on (abi.Type.DescriptorSize). 0: not a kind. */
 static struct gsd_error *descriptor_size(const struct gsd_types *types, const struct descriptor *descriptor,
-                                         uint64_t *size_ret)
+					 uint64_t *size_ret)
 {
 	static const uint8_t base_sizes[KIND_STRUCT + 1] = {
-	        [KIND_ARRAY] = 72, [KIND_CHAN] = 64,    [KIND_FUNC] = 56,  [KIND_INTERFACE] = 80,
-	        [KIND_MAP] = 136,  [KIND_POINTER] = 56, [KIND_SLICE] = 56, [KIND_STRUCT] = STRUCT_SIZE};
+		[KIND_ARRAY] = 72, [KIND_CHAN] = 64,    [KIND_FUNC] = 56,  [KIND_INTERFACE] = 80,
+		[KIND_MAP] = 136,  [KIND_POINTER] = 56, [KIND_SLICE] = 56, [KIND_STRUCT] = STRUCT_SIZE};
 	uint64_t base = descriptor->kind <= KIND_STRUCT && base_sizes[descriptor->kind] != 0
-	                        ? base_sizes[descriptor->kind]
-	                        : HEADER_SIZE;
+				? base_sizes[descriptor->kind]
+				: HEADER_SIZE;
 	uint64_t extra = 0;
 	uint64_t count = 0;
 	if (descriptor->kind == KIND_FUNC) {
@@ -189,7 +189,7 @@ static struct gsd_error *descriptor_size(const struct gsd_types *types, const st
 static struct gsd_error *walk_descriptors(const struct gsd_types *types, const char *wanted, uint64_t *address_ret)
 {
 	uint64_t end = types->descriptors_length < types->end - types->start ? types->start + types->descriptors_length
-	                                                                    : types->end;
+									     : types->end;
 	uint64_t address = types->start + 8;
 	while (address < end) {
 		address = (address + 7) & ~UINT64_C(7);
@@ -235,7 +235,7 @@ static bool next_chunk(struct byte_search *search)
 		size_t part = search->chunk_length - done < 4096 ? search->chunk_length - done : 4096;
 		const uint8_t *bytes;
 		struct gsd_error *error =
-		        gsd_block_cache_read(types->cache, search->chunk_address + done, part, &bytes);
+			gsd_block_cache_read(types->cache, search->chunk_address + done, part, &bytes);
 		if (error != NULL) {
 			gsd_error_destroy(error);
 			return false;
@@ -244,7 +244,7 @@ static bool next_chunk(struct byte_search *search)
 		done += part;
 	}
 	search->next += search->chunk_length > HEADER_SIZE && left > SEARCH_CHUNK ? search->chunk_length - 64
-	                                                                       : search->chunk_length;
+										  : search->chunk_length;
 	return true;
 }
 
@@ -262,7 +262,7 @@ static bool find_name_blob(struct byte_search *search, const char *wanted, uint3
 		const uint8_t *hit = memmem(search->chunk, search->chunk_length, blob, length + 1);
 		if (hit != NULL && hit > search->chunk) {
 			*offset_ret = (uint32_t)(search->chunk_address + (uint64_t)(hit - search->chunk) - 1 -
-			                         search->types->start);
+						 search->types->start);
 			return true;
 		}
 	}
@@ -336,7 +336,7 @@ static struct gsd_error *reach_add(struct reach *reach, uint64_t address)
 }
 
 static void answer(struct gsd_field *fields, size_t count, const char *structure, const char *name, uint64_t offset,
-                   uint64_t size)
+		   uint64_t size)
 {
 	for (size_t i = 0; i < count; i++) {
 		struct gsd_field *field = &fields[i];
@@ -358,7 +358,7 @@ static bool wanted(const struct gsd_field *fields, size_t count, const char *str
 }
 
 static struct gsd_error *visit_struct(struct reach *reach, const struct descriptor *descriptor,
-                                      struct gsd_field *fields, size_t count)
+				      struct gsd_field *fields, size_t count)
 {
 	const struct gsd_types *types = reach->types;
 	char structure[MAX_NAME];
@@ -372,9 +372,9 @@ static struct gsd_error *visit_struct(struct reach *reach, const struct descript
 	GSD_TRY(read_u64(types, descriptor->address + STRUCT_COUNT_OFFSET, &length));
 	if (length > MAX_STRUCT_FIELDS)
 		return gsd_error_because(gsd_error_create(GSD_ERROR_CORRUPT, 0,
-		                                          "read the type descriptor of %s at 0x%" PRIx64, structure,
-		                                          descriptor->address),
-		                         "it claims to have %" PRIu64 " fields", length);
+							  "read the type descriptor of %s at 0x%" PRIx64, structure,
+							  descriptor->address),
+					 "it claims to have %" PRIu64 " fields", length);
 	for (uint64_t i = 0; i < length; i++) {
 		uint64_t name_address;
 		uint64_t type;
@@ -401,8 +401,7 @@ static struct gsd_error *visit(struct reach *reach, uint64_t address, struct gsd
 	struct descriptor descriptor;
 	GSD_TRY(read_descriptor(reach->types, address, &descriptor));
 	switch (descriptor.kind) {
-	case KIND_STRUCT:
-		return visit_struct(reach, &descriptor, fields, count);
+	case KIND_STRUCT: return visit_struct(reach, &descriptor, fields, count);
 	case KIND_POINTER:
 	case KIND_SLICE:
 	case KIND_ARRAY:
@@ -411,8 +410,7 @@ static struct gsd_error *visit(struct reach *reach, uint64_t address, struct gsd
 		GSD_TRY(read_u64(reach->types, address + ELEMENT_OFFSET, &element));
 		return reach_add(reach, element);
 	}
-	default:
-		return NULL;
+	default: return NULL;
 	}
 }
 
@@ -452,11 +450,11 @@ struct gsd_error *gsd_types_fields(const struct gsd_types *types, struct gsd_fie
 struct gsd_error *gsd_types_confirm_layout(const struct gsd_types *types, unsigned minor, bool *confirmed_ret)
 {
 	struct gsd_field fields[] = {
-	        {.structure = "runtime.moduledata", .name = "types"},
-	        {.structure = "runtime.moduledata", .name = "etypes"},
-	        {.structure = "runtime.moduledata", .name = "gofunc"},
-	        {.structure = "runtime.moduledata", .name = "textsectmap"},
-	        {.structure = "runtime.moduledata", .name = "next"},
+		{.structure = "runtime.moduledata", .name = "types"},
+		{.structure = "runtime.moduledata", .name = "etypes"},
+		{.structure = "runtime.moduledata", .name = "gofunc"},
+		{.structure = "runtime.moduledata", .name = "textsectmap"},
+		{.structure = "runtime.moduledata", .name = "next"},
 	};
 	GSD_TRY(gsd_types_fields(types, fields, GSD_ARRAY_SIZE(fields)));
 	*confirmed_ret = false;

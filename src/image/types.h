@@ -14,7 +14,7 @@ struct gsd_types {
 	struct gsd_block_cache *cache;
 	uint64_t start; /**< moduledata.types: the base of every name and type offset */
 	uint64_t end;
-	uint64_t links;       /**< address of the sorted type links (up to Go 1.26); 0: none */
+	uint64_t links; /**< address of the sorted type links (up to Go 1.26); 0: none */
 	uint64_t links_count;
 	uint64_t descriptors_length; /**< from Go 1.27 on: the sorted descriptors lie in [start+8, start+this) */
 	unsigned go_minor;
@@ -29,13 +29,13 @@ struct gsd_types gsd_types_of_module(struct gsd_block_cache *cache, const struct
  * themselves.
  */
 GSD_MUST_CHECK struct gsd_error *gsd_types_fields(const struct gsd_types *types, struct gsd_field *fields,
-                                                  size_t count);
+						  size_t count);
 
 /**
  * Whether the descriptor of runtime.moduledata puts `types`, `etypes`, `gofunc`, `textsectmap` and `next` where the
  * layout of Go 1.@p minor has them: the proof that the layout is right. False too when there is no such descriptor.
  */
 GSD_MUST_CHECK struct gsd_error *gsd_types_confirm_layout(const struct gsd_types *types, unsigned minor,
-                                                          bool *confirmed_ret);
+							  bool *confirmed_ret);
 
 #endif

@@ -37,7 +37,8 @@ struct gsd_process {
 /** Initialises @p memory over the address space of @p thread. @p file is borrowed; -1: none. */
 void gsd_target_memory_init(struct gsd_target_memory *memory, pid_t thread, int file);
 
-/** Whether the address space is no longer that of any process: it has ended, or called execve. @p address: any in it. */
+/** Whether the address space is no longer that of any process: it has ended, or called execve. @p address: any in it.
+ */
 bool gsd_target_memory_is_gone(const struct gsd_target_memory *memory, uint64_t address);
 
 /** Whether a program with this ELF header is one we cannot look at; then @p reason says why. */

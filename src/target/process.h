@@ -54,9 +54,9 @@ const struct gsd_mapping *gsd_process_mappings(const struct gsd_process *process
  * /proc/PID/root with the inode compared). The caller closes it. GSD_ERROR_IO when it cannot be had.
  */
 GSD_MUST_CHECK struct gsd_error *gsd_process_open_mapping(struct gsd_process *process,
-                                                          const struct gsd_mapping *mapping, int *fd_ret);
+							  const struct gsd_mapping *mapping, int *fd_ret);
 /** The value of an environment variable at the program's start, or NULL; the caller frees it. */
 GSD_MUST_CHECK struct gsd_error *gsd_process_environment(struct gsd_process *process, const char *name,
-                                                         char **value_ret);
+							 char **value_ret);
 
 #endif

@@ -19,7 +19,7 @@ struct gsd_tracer;
 typedef void gsd_stop_window(struct gsd_tracer *tracer, void *context);
 
 struct gsd_stop_figures {
-	uint64_t pause_ns; /**< first interrupt sent to last thread let go */
+	uint64_t pause_ns;            /**< first interrupt sent to last thread let go */
 	uint64_t halted_unix_ns;      /**< wall clock when all threads had stopped */
 	uint64_t halted_monotonic_ns; /**< CLOCK_MONOTONIC of the same moment */
 };
@@ -36,8 +36,8 @@ struct gsd_stop_figures {
  * storage. Nothing is left for the caller's wait(), and no SIGCHLD is sent.
  */
 GSD_MUST_CHECK struct gsd_error *gsd_process_stop(struct gsd_process *process, uint64_t max_pause_ns,
-                                                  struct gsd_threads *threads, gsd_stop_window *window, void *context,
-                                                  struct gsd_stop_figures *figures_ret);
+						  struct gsd_threads *threads, gsd_stop_window *window, void *context,
+						  struct gsd_stop_figures *figures_ret);
 /** How many threads the process has now, with slack for those that start meanwhile. */
 GSD_MUST_CHECK struct gsd_error *gsd_process_thread_capacity(struct gsd_process *process, size_t *capacity_ret);
 

@@ -18,8 +18,8 @@ static struct gsd_code *make_code(const uint8_t *data, size_t size, unsigned min
 	module->table_bytes = malloc(size);
 	memcpy(module->table_bytes, data, size);
 	module->table.bytes = (struct gsd_bytes){.data = module->table_bytes, .length = size};
-	module->data = (struct gsd_moduledata){
-	        .text = TEXT, .minpc = TEXT, .maxpc = TEXT + 0x10000, .gofunc = FUZZ_BASE};
+	module->data =
+		(struct gsd_moduledata){.text = TEXT, .minpc = TEXT, .maxpc = TEXT + 0x10000, .gofunc = FUZZ_BASE};
 	struct gsd_error *error = NULL;
 	if (!gsd_pclntab_parse_header(module->table.bytes, &module->table.header) ||
 	    module->table.header.function_count > 4096 ||
@@ -36,27 +36,27 @@ static struct gsd_code *make_code(const uint8_t *data, size_t size, unsigned min
 static struct gsd_layout make_layout(unsigned minor)
 {
 	return (struct gsd_layout){.go_minor = minor,
-	                           .stack_low = 0,
-	                           .stack_high = 8,
-	                           .m = 16,
-	                           .sched_sp = 24,
-	                           .sched_pc = 32,
-	                           .sched_g = 40,
-	                           .sched_bp = 48,
-	                           .syscallsp = 56,
-	                           .syscallpc = 64,
-	                           .syscallbp = 72,
-	                           .atomicstatus = 80,
-	                           .goid = 88,
-	                           .waitsince = 96,
-	                           .waitreason = 104,
-	                           .lockedm = 112,
-	                           .running_cleanups = 120,
-	                           .parent_goid = 128,
-	                           .gopc = 136,
-	                           .startpc = 144,
-	                           .labels = 152,
-	                           .g_size = 160};
+				   .stack_low = 0,
+				   .stack_high = 8,
+				   .m = 16,
+				   .sched_sp = 24,
+				   .sched_pc = 32,
+				   .sched_g = 40,
+				   .sched_bp = 48,
+				   .syscallsp = 56,
+				   .syscallpc = 64,
+				   .syscallbp = 72,
+				   .atomicstatus = 80,
+				   .goid = 88,
+				   .waitsince = 96,
+				   .waitreason = 104,
+				   .lockedm = 112,
+				   .running_cleanups = 120,
+				   .parent_goid = 128,
+				   .gopc = 136,
+				   .startpc = 144,
+				   .labels = 152,
+				   .g_size = 160};
 }
 
 static void name_all(struct gsd_code *code, const struct gsd_analysis *analysis)
@@ -67,7 +67,7 @@ static void name_all(struct gsd_code *code, const struct gsd_analysis *analysis)
 		return;
 	for (size_t i = 0; i < analysis->stacks.count; i++) {
 		struct gsd_stack stack = {.words = analysis->words.items + analysis->stacks.items[i].first,
-		                          .count = analysis->stacks.items[i].count};
+					  .count = analysis->stacks.items[i].count};
 		gsd_error_destroy(gsd_symbolize_stack(symbolizer, &stack, i % 3 == 0 ? 4 : 0, &list));
 	}
 	gsd_location_list_free(&list);
@@ -87,9 +87,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		return 0;
 	struct gsd_code *code = make_code(data + 3, table > 3 ? table - 3 : 1, minor, cache);
 	if (code != NULL) {
-		struct gsd_runtime runtime = {.go_minor = minor, .code = code, .cache = cache, .layout = make_layout(minor)};
+		struct gsd_runtime runtime = {
+			.go_minor = minor, .code = code, .cache = cache, .layout = make_layout(minor)};
 		struct gsd_plan plan = {0};
-		struct gsd_thread thread = {.registers = {.pc = TEXT + 8, .sp = FUZZ_BASE + 256, .bp = FUZZ_BASE + 264}};
+		struct gsd_thread thread = {
+			.registers = {.pc = TEXT + 8, .sp = FUZZ_BASE + 256, .bp = FUZZ_BASE + 264}};
 		struct gsd_threads threads = {.items = &thread, .count = 1, .capacity = 1};
 		runtime.allgs = (struct gsd_allgs){.pointer_address = FUZZ_BASE, .length_address = FUZZ_BASE + 8};
 		gsd_goroutines_plan(&runtime, &plan);
@@ -100,8 +102,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		if (error == NULL && plan.list_errnum == 0 && !gsd_plan_overflowed(&plan)) {
 			struct gsd_moment moment = {.plan = &plan, .threads = &threads};
 			for (int mode = GSD_UNWIND_AUTO; mode <= GSD_UNWIND_TABLE; mode++) {
-				struct gsd_analysis_options options = {
-				        .unwind = (enum gsd_unwind_mode)mode, .max_frames = 16, .system_goroutines = true};
+				struct gsd_analysis_options options = {.unwind = (enum gsd_unwind_mode)mode,
+								       .max_frames = 16,
+								       .system_goroutines = true};
 				struct gsd_analysis analysis;
 				error = gsd_goroutines_analyse(&runtime, &moment, &options, &analysis);
 				if (error != NULL)

@@ -13,8 +13,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct gsd_label_set sets[2];
 	bool readable[2];
 	fuzz_memory_init(&fuzz, data, size);
-	struct gsd_error *error = gsd_labels_read(&fuzz.memory.memory, (data[0] & 1) != 0 ? 26 : 20, pointers, 2, &arena,
-	                                          sets, readable);
+	struct gsd_error *error =
+		gsd_labels_read(&fuzz.memory.memory, (data[0] & 1) != 0 ? 26 : 20, pointers, 2, &arena, sets, readable);
 	for (size_t i = 0; error == NULL && i < 2; i++)
 		for (size_t k = 0; k < sets[i].count; k++)
 			if (sets[i].labels[k].key[sets[i].labels[k].key_length] != '\0')

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* A target's memory made of a fuzzer's input: the bytes lie at FUZZ_BASE, so that the input can hold pointers to itself. */
+/* A target's memory made of a fuzzer's input: the bytes lie at FUZZ_BASE, so that the input can hold pointers to
+ * itself. */
 #ifndef FUZZ_MEMORY_H
 #define FUZZ_MEMORY_H
 

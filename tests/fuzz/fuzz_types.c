@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The input is a type section: the first byte chooses the Go version, the next words where links and descriptors end. */
+/* The input is a type section: the first byte chooses the Go version, the next words where links and descriptors end.
+ */
 #include "fuzz_memory.h"
 #include "go/layout.h"
 #include "image/types.h"

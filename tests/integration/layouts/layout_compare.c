@@ -36,9 +36,9 @@ static struct gsd_module find_module(struct gsd_elf *elf, unsigned minor)
 	bool found;
 	for (size_t i = 0; i < count; i++)
 		regions[i] = (struct gsd_region){.start = segments[i].address,
-		                                 .end = segments[i].address + segments[i].file_size,
-		                                 .writable = segments[i].writable,
-		                                 .executable = segments[i].executable};
+						 .end = segments[i].address + segments[i].file_size,
+						 .writable = segments[i].writable,
+						 .executable = segments[i].executable};
 	check(gsd_module_find(gsd_elf_memory(elf), regions, count, minor, 0, &module, &found));
 	free(regions);
 	if (!found) {
@@ -72,7 +72,7 @@ static int compare(const struct gsd_field *types, const struct gsd_field *dwarf,
 	for (size_t i = 0; i < count; i++) {
 		const char *name = types[i].name == NULL ? "(size)" : types[i].name;
 		bool same = types[i].found && dwarf[i].found && types[i].offset == dwarf[i].offset &&
-		            types[i].size == dwarf[i].size;
+			    types[i].size == dwarf[i].size;
 		uint64_t constant;
 		if (same && strcmp(types[i].structure, "runtime.moduledata") == 0 &&
 		    (!gsd_moduledata_offset(minor, name, &constant) || constant != types[i].offset))
