@@ -33,12 +33,4 @@ extern const struct command_row command_table[]; /* ends with a NULL name */
 bool invocation_parse(int argc, char **argv, struct invocation *invocation);
 void invocation_clear(struct invocation *invocation);
 
-/** Of @p candidate and @p best the one that is nearer to @p word; for suggestions. */
-struct suggestion {
-	const char *word;
-	const char *best;
-	size_t distance;
-};
-void suggestion_offer(struct suggestion *suggestion, const char *candidate);
-
 #endif

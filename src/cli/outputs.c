@@ -14,7 +14,7 @@
 #include <unistd.h>
 
 #include "cli/messages.h"
-#include "cli/options.h"
+#include "cli/suggestion.h"
 #include "cli/values.h"
 
 const struct format formats[] = {
