@@ -16,6 +16,14 @@ struct gsd_bytes {
 	size_t length;
 };
 
+/** The little-endian 64-bit word at @p offset of bytes that are known to reach that far. */
+static inline uint64_t gsd_u64_at(const void *bytes, size_t offset)
+{
+	uint64_t value;
+	memcpy(&value, (const uint8_t *)bytes + offset, sizeof value);
+	return value;
+}
+
 struct gsd_cursor {
 	const uint8_t *data;
 	size_t length;

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/mman.h>
 
+#include "base/cursor.h"
 #include "base/error.h"
 
 #define RUN_GAP        1024      /* headers closer than this are read in one run */
@@ -194,13 +195,6 @@ void gsd_plan_free(struct gsd_plan *plan)
 
 /* ---- carrying out: what follows runs while the target is stopped ---- */
 
-static uint64_t word_at(const uint8_t *header, size_t offset)
-{
-	uint64_t word;
-	memcpy(&word, header + offset, sizeof word);
-	return word;
-}
-
 static void read_list(struct gsd_plan *plan, struct gsd_memory *memory)
 {
 	uint64_t length = 0;
@@ -302,7 +296,7 @@ static const struct gsd_thread *thread_of_link(const struct gsd_plan *plan, cons
 	/* After an overflow no link was read, and there is no room for those beyond. */
 	if (link >= plan->link_count || plan->link_count > plan->link_capacity || plan->link_ranges[link].errnum != 0)
 		return NULL;
-	uint64_t tid = word_at(plan->link_bytes + link * plan->link_size, plan->stack_rule.link_tid_offset);
+	uint64_t tid = gsd_u64_at(plan->link_bytes + link * plan->link_size, plan->stack_rule.link_tid_offset);
 	for (size_t i = 0; i < threads->count; i++)
 		if (threads->items[i].state == GSD_THREAD_STOPPED && threads->items[i].tid_inside == tid)
 			return &threads->items[i];
@@ -341,13 +335,13 @@ static uint64_t stack_start(const struct gsd_plan *plan, const uint8_t *header, 
 			    uint64_t high, const struct gsd_threads *threads)
 {
 	const struct gsd_stack_rule *rule = &plan->stack_rule;
-	uint64_t sp = word_at(header, rule->sp_first_offset);
+	uint64_t sp = gsd_u64_at(header, rule->sp_first_offset);
 	if (sp != 0)
 		return sp;
 	const struct gsd_thread *thread = running ? thread_on(threads, low, high) : NULL;
 	if (thread != NULL)
 		return thread->registers.sp;
-	sp = word_at(header, rule->sp_offset);
+	sp = gsd_u64_at(header, rule->sp_offset);
 	return running && (sp == 0 || high - low <= WHOLE_STACK_BYTES) ? low + 8 : sp;
 }
 
@@ -360,12 +354,12 @@ static bool plan_stack(struct gsd_plan *plan, size_t element, const struct gsd_t
 	if (header == NULL)
 		return false;
 	const struct gsd_stack_rule *rule = &plan->stack_rule;
-	uint32_t status = (uint32_t)word_at(header, rule->status_offset) & rule->status_mask;
+	uint32_t status = (uint32_t)gsd_u64_at(header, rule->status_offset) & rule->status_mask;
 	if (status < 64 && (rule->skip_statuses >> status & 1) != 0)
 		return false;
 	bool running = runs(rule, status);
-	uint64_t low = word_at(header, rule->low_offset);
-	uint64_t high = word_at(header, rule->high_offset);
+	uint64_t low = gsd_u64_at(header, rule->low_offset);
+	uint64_t high = gsd_u64_at(header, rule->high_offset);
 	uint64_t sp = stack_start(plan, header, running, low, high, threads);
 	stack->high = high;
 	stack->address = sp;
@@ -391,7 +385,7 @@ static void read_stacks(struct gsd_plan *plan, struct gsd_memory *memory, const 
 	plan->piece_count = 0;
 	for (size_t i = 0; i < plan->element_count; i++) {
 		bool elsewhere = plan_stack(plan, i, threads);
-		bool linked = plan->headers[i] != NULL && word_at(plan->headers[i], plan->link_offset) != 0;
+		bool linked = plan->headers[i] != NULL && gsd_u64_at(plan->headers[i], plan->link_offset) != 0;
 		const struct gsd_thread *thread = elsewhere && linked ? thread_of_link(plan, threads, link) : NULL;
 		if (thread != NULL)
 			read_piece(plan, memory, i, thread);
@@ -419,7 +413,7 @@ static void read_links(struct gsd_plan *plan, struct gsd_memory *memory)
 	if (plan->link_size == 0)
 		return;
 	for (size_t i = 0; i < plan->element_count; i++) {
-		uint64_t link = plan->headers[i] == NULL ? 0 : word_at(plan->headers[i], plan->link_offset);
+		uint64_t link = plan->headers[i] == NULL ? 0 : gsd_u64_at(plan->headers[i], plan->link_offset);
 		if (link == 0)
 			continue;
 		size_t slot = plan->link_count++;

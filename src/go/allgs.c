@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "base/error.h"
+#include "go/operands.h"
 #include "go/snapshot.h"
 #include "image/dwarf.h"
 
@@ -20,21 +21,14 @@
 
 /* ---- verifying ---- */
 
-static uint64_t word(const uint8_t *bytes, uint32_t offset)
-{
-	uint64_t value;
-	memcpy(&value, bytes + offset, sizeof value);
-	return value;
-}
-
 /* Whether the bytes at `address` are a g: its own address in its gobuf, a known status, bounds in order. */
 static bool valid_g(const struct gsd_layout *layout, uint64_t address, const uint8_t *g)
 {
-	uint32_t status = (uint32_t)word(g, layout->atomicstatus) & ~SCAN_BIT;
-	uint64_t self = word(g, layout->sched_g);
-	uint64_t low = word(g, layout->stack_low);
-	uint64_t high = word(g, layout->stack_high);
-	if (status > MAX_STATUS || (self != address && self != 0) || word(g, layout->goid) > MAX_GOID)
+	uint32_t status = (uint32_t)gsd_u64_at(g, layout->atomicstatus) & ~SCAN_BIT;
+	uint64_t self = gsd_u64_at(g, layout->sched_g);
+	uint64_t low = gsd_u64_at(g, layout->stack_low);
+	uint64_t high = gsd_u64_at(g, layout->stack_high);
+	if (status > MAX_STATUS || (self != address && self != 0) || gsd_u64_at(g, layout->goid) > MAX_GOID)
 		return false;
 	if (low == 0 && high == 0)
 		return true; /* dead, its stack freed; or just made */
@@ -65,7 +59,7 @@ static struct gsd_error *valid_list(struct gsd_memory *memory, const struct gsd_
 		gsd_memory_read_ranges(memory, &range, 1);
 		valid = elements[i] != 0 && (elements[i] & 7) == 0 && range.errnum == 0 &&
 			valid_g(layout, elements[i], g);
-		named += valid && word(g, layout->sched_g) == elements[i] ? 1 : 0;
+		named += valid && gsd_u64_at(g, layout->sched_g) == elements[i] ? 1 : 0;
 	}
 	free(g);
 	*valid_ret = valid && named > 0;
@@ -117,12 +111,6 @@ static struct gsd_error *accept(const struct gsd_program *program, const struct 
 
 /* ---- operands ---- */
 
-/* An operand relative to the instruction pointer: where it was found and what it addresses. */
-struct operand {
-	size_t position; /* of the displacement in the code */
-	uint64_t address;
-};
-
 struct function_code {
 	uint8_t bytes[MAX_CODE];
 	size_t length;
@@ -142,25 +130,12 @@ static bool load_function(const struct gsd_program *program, const struct gsd_co
 	return range.errnum == 0;
 }
 
-/*
- * Every place that can be a RIP-relative operand (ModRM with mod 0 and r/m 5) and what it would address. Some are none,
- * and those with an immediate behind them are off by its size: whoever uses them verifies.
- */
-static size_t operands(const struct function_code *function, struct operand *list, size_t capacity)
+static size_t operands(const struct function_code *function, struct gsd_operand *list, size_t capacity)
 {
-	size_t count = 0;
-	for (size_t i = 1; i + 4 <= function->length && count < capacity; i++) {
-		if ((function->bytes[i - 1] & 0xc7) != 5)
-			continue;
-		int32_t displacement;
-		memcpy(&displacement, function->bytes + i, sizeof displacement);
-		list[count++] = (struct operand){
-			.position = i, .address = function->address + i + 4 + (uint64_t)(int64_t)displacement};
-	}
-	return count;
+	return gsd_operands(function->bytes, function->length, function->address, list, capacity);
 }
 
-static bool addressed(const struct operand *list, size_t count, uint64_t address)
+static bool addressed(const struct gsd_operand *list, size_t count, uint64_t address)
 {
 	for (size_t i = 0; i < count; i++)
 		if (list[i].address == address)
@@ -180,7 +155,7 @@ static void find_pair_in_code(const struct gsd_program *program, const struct gs
 			      const struct gsd_moduledata *data, uint64_t *pointer_ret, uint64_t *length_ret)
 {
 	struct function_code function;
-	struct operand list[MAX_OPERANDS];
+	struct gsd_operand list[MAX_OPERANDS];
 	*pointer_ret = *length_ret = 0;
 	if (!load_function(program, code, "runtime.forEachGRace", &function))
 		return;
@@ -260,7 +235,7 @@ static struct gsd_error *find_by_dwarf(const struct search *search, struct gsd_a
 static struct gsd_error *find_by_code(const struct search *search, struct gsd_allgs *allgs_ret, bool *found_ret)
 {
 	struct function_code function;
-	struct operand list[MAX_OPERANDS];
+	struct gsd_operand list[MAX_OPERANDS];
 	if (!load_function(search->program, search->code, "runtime.allgadd", &function))
 		return NULL;
 	size_t count = operands(&function, list, MAX_OPERANDS);
@@ -282,9 +257,9 @@ static struct gsd_error *scan_chunk(const struct search *search, uint64_t addres
 				    struct gsd_allgs *allgs_ret, uint64_t *longest)
 {
 	for (size_t i = 0; i + 24 <= length; i += 8) {
-		uint64_t array = word(bytes, (uint32_t)i);
-		uint64_t count = word(bytes, (uint32_t)i + 8);
-		uint64_t capacity = word(bytes, (uint32_t)i + 16);
+		uint64_t array = gsd_u64_at(bytes, (uint32_t)i);
+		uint64_t count = gsd_u64_at(bytes, (uint32_t)i + 8);
+		uint64_t capacity = gsd_u64_at(bytes, (uint32_t)i + 16);
 		if (array < 4096 || (array & 7) != 0 || count <= *longest || count > capacity ||
 		    capacity > MAX_GOROUTINES)
 			continue;
@@ -394,7 +369,7 @@ static bool is_narrow_load(const uint8_t *code, size_t position, size_t *immedia
 static uint64_t find_flag_in_code(const struct gsd_program *program, const struct gsd_code *code)
 {
 	struct function_code function;
-	struct operand list[MAX_OPERANDS];
+	struct gsd_operand list[MAX_OPERANDS];
 	if (!load_function(program, code, "runtime.isSystemGoroutine", &function))
 		return 0;
 	size_t module_count;

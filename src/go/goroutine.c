@@ -64,11 +64,7 @@ struct header {
 
 static uint64_t word(const uint8_t *bytes, uint32_t offset)
 {
-	uint64_t value;
-	if (offset == GSD_NO_FIELD)
-		return 0;
-	memcpy(&value, bytes + offset, sizeof value);
-	return value;
+	return offset == GSD_NO_FIELD ? 0 : gsd_u64_at(bytes, offset);
 }
 
 static void decode(const struct gsd_layout *layout, const uint8_t *g, struct header *header)

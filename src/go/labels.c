@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/cursor.h"
 #include "base/error.h"
 #include "base/hash.h"
 
@@ -43,13 +44,6 @@ static bool read_bytes(struct reader *reader, uint64_t address, void *buffer, si
 	struct gsd_range range = {.address = address, .length = length, .buffer = buffer};
 	gsd_memory_read_ranges(reader->memory, &range, 1);
 	return range.errnum == 0;
-}
-
-static uint64_t word_at(const uint8_t *bytes, size_t offset)
-{
-	uint64_t value;
-	memcpy(&value, bytes + offset, sizeof value);
-	return value;
 }
 
 /* ---- Go 1.24 and later: a slice ---- */
@@ -107,10 +101,10 @@ static struct gsd_error *collect_bucket(struct reader *reader, const uint8_t *bu
 	for (size_t slot = 0; slot < BUCKET_SLOTS; slot++) {
 		if (bucket[slot] < TOPHASH_USED)
 			continue;
-		struct remote_label label = {
-			.key = {word_at(bucket, BUCKET_KEYS + 16 * slot), word_at(bucket, BUCKET_KEYS + 16 * slot + 8)},
-			.value = {word_at(bucket, BUCKET_VALUES + 16 * slot),
-				  word_at(bucket, BUCKET_VALUES + 16 * slot + 8)}};
+		struct remote_label label = {.key = {gsd_u64_at(bucket, BUCKET_KEYS + 16 * slot),
+						     gsd_u64_at(bucket, BUCKET_KEYS + 16 * slot + 8)},
+					     .value = {gsd_u64_at(bucket, BUCKET_VALUES + 16 * slot),
+						       gsd_u64_at(bucket, BUCKET_VALUES + 16 * slot + 8)}};
 		if (!remote_labels_append(&reader->labels, label))
 			return gsd_error_no_memory();
 	}
@@ -148,7 +142,7 @@ static uint64_t header_address(const struct map_copy *map)
 
 static uint64_t bucket_address(const struct map_copy *map)
 {
-	return map->map == 0 ? 0 : word_at(map->header, HMAP_BUCKETS);
+	return map->map == 0 ? 0 : gsd_u64_at(map->header, HMAP_BUCKETS);
 }
 
 /* A bucket and its overflow chain; @p bucket has been read. */
@@ -156,7 +150,7 @@ static struct gsd_error *collect_chain(struct reader *reader, uint8_t *bucket, s
 {
 	for (;;) {
 		GSD_TRY(collect_bucket(reader, bucket));
-		uint64_t next = word_at(bucket, BUCKET_OVERFLOW);
+		uint64_t next = gsd_u64_at(bucket, BUCKET_OVERFLOW);
 		if (next == 0)
 			return NULL;
 		if ((*budget)-- == 0 || !read_bytes(reader, next, bucket, BUCKET_SIZE)) {
@@ -188,8 +182,8 @@ static struct gsd_error *collect_map(struct reader *reader, struct map_copy *map
 	unsigned shift = map->header[HMAP_B];
 	size_t budget = MAX_LABELS;
 	extent->readable = shift <= MAX_B && reader->labels.count < MAX_ALL_LABELS;
-	uint64_t buckets = word_at(map->header, HMAP_BUCKETS);
-	uint64_t old_buckets = word_at(map->header, HMAP_OLD_BUCKETS);
+	uint64_t buckets = gsd_u64_at(map->header, HMAP_BUCKETS);
+	uint64_t old_buckets = gsd_u64_at(map->header, HMAP_OLD_BUCKETS);
 	if (buckets != 0 && extent->readable) {
 		GSD_TRY(collect_chain(reader, map->bucket, &budget, &extent->readable));
 		GSD_TRY(collect_buckets(reader, buckets, 1, shift, &budget, &extent->readable));
@@ -197,7 +191,7 @@ static struct gsd_error *collect_map(struct reader *reader, struct map_copy *map
 	if (old_buckets != 0 && shift > 0 && extent->readable)
 		GSD_TRY(collect_buckets(reader, old_buckets, 0, shift - 1, &budget, &extent->readable));
 	extent->count = reader->labels.count - extent->first;
-	if (extent->count != word_at(map->header, HMAP_COUNT))
+	if (extent->count != gsd_u64_at(map->header, HMAP_COUNT))
 		extent->readable = false;
 	return NULL;
 }

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "base/error.h"
+#include "go/operands.h"
 #include "image/dwarf.h"
 #include "image/types.h"
 
@@ -187,16 +188,15 @@ static void find_build_version(const struct gsd_program *program, const struct g
 	size_t length = function.end - function.entry < sizeof bytes ? function.end - function.entry : sizeof bytes;
 	struct gsd_range range = {.address = start, .length = length, .buffer = bytes};
 	gsd_memory_read_ranges(program->memory, &range, 1);
-	for (size_t i = 1; range.errnum == 0 && i + 4 <= length; i++) {
-		if ((bytes[i - 1] & 0xc7) != 5)
-			continue;
-		int32_t displacement;
-		memcpy(&displacement, bytes + i, sizeof displacement);
-		uint64_t operand = start + i + 4 + (uint64_t)(int64_t)displacement;
-		static const uint64_t shifts[] = {0, 1, 4};
+	if (range.errnum != 0)
+		return;
+	static const uint64_t shifts[] = {0, 1, 4};
+	struct gsd_operand list[sizeof bytes];
+	size_t count = gsd_operands(bytes, length, start, list, GSD_ARRAY_SIZE(list));
+	for (size_t i = 0; i < count; i++) {
 		for (size_t k = 0; k < GSD_ARRAY_SIZE(shifts); k++) {
 			char version[MAX_VERSION + 1];
-			if (!read_version_string(program, operand + shifts[k] - 8, version))
+			if (!read_version_string(program, list[i].address + shifts[k] - 8, version))
 				continue;
 			memcpy(runtime->version, version, sizeof version);
 			runtime->go_minor = gsd_parse_go_minor(version);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "go/signal_frame.h"
 
-#include <string.h>
+#include "base/cursor.h"
 
 /* struct ucontext: uc_flags, uc_link, uc_stack {sp, flags, size}, then the general registers in this order. */
 enum { UC_FLAGS = 0, UC_LINK = 8, UC_STACK_SP = 16, UC_STACK_SIZE = 32, UC_REGISTERS = 40 };
@@ -11,16 +11,9 @@ enum { CONTEXT_BYTES = UC_REGISTERS + 8 * REGISTER_COUNT };
 #define KNOWN_FLAGS         UINT64_C(0x7) /* UC_FP_XSTATE, UC_SIGCONTEXT_SS, UC_STRICT_RESTORE_SS */
 #define MAX_ALTERNATE_STACK ((uint64_t)64 << 20)
 
-static uint64_t word(const uint8_t *context, size_t offset)
-{
-	uint64_t value;
-	memcpy(&value, context + offset, sizeof value);
-	return value;
-}
-
 static uint64_t saved(const uint8_t *context, size_t number)
 {
-	return word(context, UC_REGISTERS + 8 * number);
+	return gsd_u64_at(context, UC_REGISTERS + 8 * number);
 }
 
 /*
@@ -29,10 +22,10 @@ static uint64_t saved(const uint8_t *context, size_t number)
  */
 static bool plausible(const uint8_t *context, uint64_t address, uint64_t thread_sp, uint64_t low, uint64_t high)
 {
-	uint64_t stack = word(context, UC_STACK_SP);
-	uint64_t size = word(context, UC_STACK_SIZE);
+	uint64_t stack = gsd_u64_at(context, UC_STACK_SP);
+	uint64_t size = gsd_u64_at(context, UC_STACK_SIZE);
 	uint64_t sp = saved(context, REGISTER_SP);
-	return (word(context, UC_FLAGS) & ~KNOWN_FLAGS) == 0 && word(context, UC_LINK) == 0 &&
+	return (gsd_u64_at(context, UC_FLAGS) & ~KNOWN_FLAGS) == 0 && gsd_u64_at(context, UC_LINK) == 0 &&
 	       (saved(context, REGISTER_SEGMENTS) & 0xffff) == USER_CODE_SEGMENT && size <= MAX_ALTERNATE_STACK &&
 	       thread_sp >= stack && address >= stack && address - stack < size && sp > low && sp <= high;
 }

@@ -107,13 +107,6 @@ const char *gsd_moduledata_field(size_t index)
 	return index < GSD_ARRAY_SIZE(moduledata_fields) ? moduledata_fields[index].name : NULL;
 }
 
-static uint64_t u64_at(const uint8_t *bytes, uint64_t offset)
-{
-	uint64_t value;
-	memcpy(&value, bytes + offset, sizeof value);
-	return value;
-}
-
 static void parse_moduledata(const uint8_t *bytes, unsigned minor, struct gsd_moduledata *data)
 {
 	uint64_t offset = 0;
@@ -123,9 +116,9 @@ static void parse_moduledata(const uint8_t *bytes, unsigned minor, struct gsd_mo
 		if (!field_in(field, minor))
 			continue;
 		if (field->member != NOT_KEPT)
-			*(uint64_t *)((char *)data + field->member) = u64_at(bytes, offset);
+			*(uint64_t *)((char *)data + field->member) = gsd_u64_at(bytes, offset);
 		if (field->length_member != NOT_KEPT)
-			*(uint64_t *)((char *)data + field->length_member) = u64_at(bytes, offset + 8);
+			*(uint64_t *)((char *)data + field->length_member) = gsd_u64_at(bytes, offset + 8);
 		offset += field->size;
 	}
 }
@@ -259,7 +252,7 @@ static bool visit_for_tables(void *context, uint64_t address, const uint8_t *byt
 {
 	struct candidates *candidates = context;
 	for (size_t i = 0; i + 8 <= length; i += 8) {
-		uint64_t word = u64_at(bytes, i);
+		uint64_t word = gsd_u64_at(bytes, i);
 		uint32_t magic = (uint32_t)word;
 		if ((magic == GSD_PCLNTAB_MAGIC_118 || magic == GSD_PCLNTAB_MAGIC_120) &&
 		    word >> 32 == UINT64_C(0x08010000))
@@ -294,7 +287,7 @@ static bool visit_for_moduledata(void *context, uint64_t address, const uint8_t 
 {
 	const struct module_search *search = context;
 	for (size_t i = 0; i + 8 <= length; i += 8)
-		if (u64_at(bytes, i) == search->table &&
+		if (gsd_u64_at(bytes, i) == search->table &&
 		    try_moduledata(search->memory, address + i, search->minor, search->module_ret))
 			return true;
 	return false;

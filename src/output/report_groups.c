@@ -7,9 +7,6 @@
 #include "base/error.h"
 #include "base/hash.h"
 
-/* Statuses in which the garbage collector's note of when a wait began means something (runtime.goroutineheader). */
-enum { STATUS_SYSCALL = 3, STATUS_WAITING = 4 };
-
 struct grouping {
 	const struct gsd_snapshot *snapshot;
 	struct gsd_groups *groups;
@@ -40,7 +37,8 @@ static struct gsd_error *find_state(struct grouping *grouping, const struct gsd_
 
 static uint64_t waited_ns(const struct gsd_snapshot *snapshot, const struct gsd_goroutine *goroutine)
 {
-	bool waits = goroutine->status == STATUS_WAITING || goroutine->status == STATUS_SYSCALL;
+	/* In other statuses the collector's note of when a wait began means nothing (runtime.goroutineheader). */
+	bool waits = goroutine->status == GSD_STATUS_WAITING || goroutine->status == GSD_STATUS_SYSCALL;
 	if (!waits || goroutine->wait_since == 0 || goroutine->wait_since > snapshot->time_monotonic_ns)
 		return 0;
 	return snapshot->time_monotonic_ns - goroutine->wait_since;
