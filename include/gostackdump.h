@@ -150,12 +150,103 @@ struct gsd_stats {
  */
 GSD_API const struct gsd_stats *gsd_capture_stats(struct gsd_capture *capture);
 
+/* ---- goroutines ------------------------------------------------------------------------------------------------- */
+
+/** A function on a stack. Strings are the target's: any bytes, NUL-terminated; they live as long as the capture. */
+struct gsd_frame {
+	const char *function; /**< full name; "0x…" where nothing names the code, "gostackdump.elided" for frames that
+				   were left out, "gostackdump.unreadable:REASON" for a stack that could not be read */
+	const char *file;     /**< "" when unknown */
+	int64_t line;         /**< 0 when unknown; the runtime has negative ones */
+	int64_t start_line;   /**< of the `func` keyword; 0: unknown (Go 1.18, 1.19) */
+	uint64_t pc;    /**< the call, as pprof has it: return address − 1; or the instruction that was executing
+			     when the innermost frame's thread was stopped or interrupted. 0: no code */
+	uint64_t entry; /**< of the function that contains the code; 0: not known */
+	bool inlined;   /**< its code is part of the next frame's */
+	bool native;    /**< not Go code */
+};
+
+/** A label of pprof.Do. Key and value are any bytes, NULs possible, and NUL-terminated. */
+struct gsd_label {
+	const char *key;
+	size_t key_length;
+	const char *value;
+	size_t value_length;
+};
+
+/** One goroutine in the moment. Strings and arrays live as long as the capture. */
+struct gsd_goroutine_info {
+	uint64_t goid;    /**< 0: its g could not be read */
+	uint64_t address; /**< of its g in the target */
+
+	const char *state;       /**< what a person calls it: the wait reason when it has one, else the status */
+	const char *status;      /**< "runnable", "running", "syscall", "waiting", "copystack", "preempted", "leaked" */
+	const char *wait_reason; /**< the runtime's words ("chan receive"); NULL when it does not wait, or has none */
+	bool wait_known;         /**< whether it is known since when it has been waiting or in its system call: the
+				      runtime notes that in the first garbage collection that finds it so */
+	uint64_t wait_ns;        /**< for how long it has at least been so, when known */
+
+	bool system;            /**< one of the runtime's own */
+	bool locked;            /**< locked to its thread */
+	bool scan;              /**< the garbage collector was looking at its stack */
+	bool leaked;            /**< found unreachable by the runtime's search for leaks (Go 1.26 and later) */
+	bool never_ran;         /**< it still stands at the entry of its function */
+	bool ambiguous;         /**< something of it is not settled to be of the moment */
+	const char *unreadable; /**< why its stack could not be read ("no-thread"); NULL: it was read */
+
+	bool in_bubble;     /**< in a bubble of testing/synctest */
+	uint64_t bubble_id; /**< its number (Go 1.24: the goid of its first goroutine); 0: unknown */
+
+	uint64_t parent_goid;     /**< who created it; 0: unknown (Go 1.20 and earlier; the first goroutine) */
+	struct gsd_frame creator; /**< the `go` statement; function NULL: none (the first goroutine; made for C) */
+	struct gsd_frame start;   /**< the function that it was started with; function NULL: none (made for C) */
+	size_t ancestor_count;    /**< for gsd_capture_ancestor(); 0 without GODEBUG=tracebackancestors */
+
+	bool has_thread;     /**< running, or in a system call or in C: it has an M. The next fields are valid then */
+	pid_t tid;           /**< its thread as this process sees it; 0: not found */
+	uint64_t tid_inside; /**< its thread as the target sees it (its innermost pid namespace); 0: none yet */
+	int64_t m_id;        /**< number of the M; −1: unknown */
+	int64_t p_id;        /**< number of the M's P; −1: it had none, or it is unknown */
+
+	uint64_t stack_low; /**< its stack is [stack_low, stack_high); both 0 when its bounds contradict each other */
+	uint64_t stack_high;
+	uint64_t stack_used; /**< bytes in use; 0: unknown */
+
+	bool has_labels;                /**< a set of labels, which may be empty */
+	const struct gsd_label *labels; /**< sorted by key */
+	size_t label_count;
+};
+
+/** Goroutines in the capture: the runtime's own only when they were asked for. */
+GSD_API size_t gsd_capture_goroutine_count(const struct gsd_capture *capture);
+/** Describes goroutine @p index, in the order of the runtime's list. Errors: GSD_ERROR_INVALID, GSD_ERROR_NO_MEMORY. */
+GSD_API GSD_MUST_CHECK struct gsd_error *gsd_capture_goroutine(struct gsd_capture *capture, size_t index,
+							       struct gsd_goroutine_info *info_ret);
+/**
+ * The stack of goroutine @p index, innermost frame first, as the runtime's own profile shows it (without wrappers and
+ * runtime.goexit). @p frames_ret is valid until the next call for this capture.
+ */
+GSD_API GSD_MUST_CHECK struct gsd_error *gsd_capture_frames(struct gsd_capture *capture, size_t index,
+							    const struct gsd_frame **frames_ret, size_t *count_ret);
+
+/** One of the goroutines that led to another one (GODEBUG=tracebackancestors=N). */
+struct gsd_ancestor_info {
+	uint64_t goid;
+	struct gsd_frame creator;       /**< the `go` statement that made it; function NULL: none */
+	const struct gsd_frame *frames; /**< where it was when it created the next; valid until the next call */
+	size_t frame_count;
+};
+/** Ancestor @p number of goroutine @p index; 0 is its parent. Errors as for gsd_capture_goroutine(). */
+GSD_API GSD_MUST_CHECK struct gsd_error *gsd_capture_ancestor(struct gsd_capture *capture, size_t index, size_t number,
+							      struct gsd_ancestor_info *ancestor_ret);
+
 /* ---- writing ---------------------------------------------------------------------------------------------------- */
 
 /** Output formats. */
 enum gsd_format {
 	GSD_FORMAT_PPROF = 1, /**< gzipped profile.proto, as pprof.Lookup("goroutine").WriteTo(w, 0) */
-	GSD_FORMAT_REPORT     /**< for people: identical stacks grouped, biggest first */
+	GSD_FORMAT_REPORT,    /**< for people: identical stacks grouped, biggest first */
+	GSD_FORMAT_JSONL      /**< one JSON object a line: the capture, then each goroutine with all that is known */
 };
 
 /** How to write. Zero in every field (apart from @ref size) is the default. */

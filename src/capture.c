@@ -14,6 +14,7 @@
 
 #include "base/error.h"
 #include "go/labels.h"
+#include "go/references.h"
 #include "go/symbolize.h"
 #include "target/process.h"
 #include "target/stop.h"
@@ -435,6 +436,31 @@ static struct gsd_error *read_labels(struct gsd_capture *capture, struct gsd_mem
 	return error;
 }
 
+/* What else goroutines lead to. What is not there any more is unknown, which is no reason to doubt the stack. */
+static struct gsd_error *read_references(struct gsd_capture *capture, struct gsd_memory *memory)
+{
+	struct gsd_analysis *analysis = &capture->analysis;
+	const struct gsd_layout *layout = &capture->runtime.layout;
+	struct gsd_snapshot *snapshot = &capture->snapshot;
+	const struct gsd_goroutine_array *goroutines = &analysis->goroutines;
+	snapshot->threads = analysis->threads.items;
+	snapshot->thread_count = analysis->threads.count;
+	snapshot->ancestry_count = analysis->ancestry_pointers.count;
+	snapshot->bubble_count = analysis->bubble_pointers.count;
+	snapshot->ancestries =
+		gsd_arena_allocate(&capture->arena, (snapshot->ancestry_count + 1) * sizeof *snapshot->ancestries);
+	snapshot->bubbles =
+		gsd_arena_allocate(&capture->arena, (snapshot->bubble_count + 1) * sizeof *snapshot->bubbles);
+	if (snapshot->ancestries == NULL || snapshot->bubbles == NULL)
+		return gsd_error_no_memory();
+	GSD_TRY(gsd_threads_read_ps(memory, layout, snapshot->threads, snapshot->thread_count));
+	GSD_TRY(gsd_bubbles_read(memory, layout, goroutines->items, goroutines->count, analysis->bubble_pointers.items,
+				 snapshot->bubble_count, snapshot->bubbles));
+	return gsd_ancestries_read(memory, layout, goroutines->items, goroutines->count,
+				   analysis->ancestry_pointers.items, snapshot->ancestry_count, &capture->arena,
+				   snapshot->ancestries);
+}
+
 static const char *keep(struct gsd_arena *arena, const char *text)
 {
 	return gsd_arena_string(arena, text, strlen(text));
@@ -485,6 +511,16 @@ static struct gsd_error *list_mappings(struct gsd_capture *capture, struct gsd_p
 	return NULL;
 }
 
+static struct gsd_error *symbolize_ancestry(struct gsd_capture *capture, const struct gsd_ancestry *ancestry)
+{
+	for (size_t i = 0; i < ancestry->count; i++)
+		for (size_t k = 0; k < ancestry->ancestors[i].pc_count; k++) {
+			struct gsd_line line;
+			GSD_TRY(gsd_symbolize_call(capture->snapshot.symbolizer, ancestry->ancestors[i].pcs[k], &line));
+		}
+	return NULL;
+}
+
 /* Names every stack now, while what names need of the target can still be read; later calls find the answers. */
 static struct gsd_error *symbolize_all(struct gsd_capture *capture)
 {
@@ -494,6 +530,8 @@ static struct gsd_error *symbolize_all(struct gsd_capture *capture)
 		error = gsd_symbolize_stack(capture->snapshot.symbolizer, &capture->snapshot.stacks[i],
 					    capture->snapshot.go_frame_limit, &list);
 	gsd_location_list_free(&list);
+	for (size_t i = 0; i < capture->snapshot.ancestry_count && error == NULL; i++)
+		error = symbolize_ancestry(capture, &capture->snapshot.ancestries[i]);
 	return error;
 }
 
@@ -525,6 +563,7 @@ static struct gsd_error *fill_snapshot(struct gsd_capture *capture, struct gsd_p
 	snapshot->go_version = capture->runtime.version;
 	snapshot->exe = capture->stats.exe;
 	snapshot->pid = capture->stats.pid;
+	snapshot->mode = "atomic";
 	GSD_TRY(fill_stacks(capture));
 	GSD_TRY(list_mappings(capture, process));
 	GSD_TRY(gsd_symbolizer_create(capture->runtime.code, &snapshot->symbolizer));
@@ -558,7 +597,7 @@ static void fill_stats(struct gsd_capture *capture, struct gsd_process *process,
 	stats->unwind_fp = analysis->fp_steps;
 	stats->unwind_disagreements = analysis->disagreements;
 	stats->go_version = capture->runtime.version;
-	stats->mode = "atomic";
+	stats->mode = capture->snapshot.mode;
 	stats->layout_source = capture->runtime.layout_source == GSD_LAYOUT_TYPES ? "types" : "dwarf";
 	stats->allgs_source = allgs_source_name(capture->runtime.allgs.source);
 }
@@ -588,6 +627,7 @@ static struct gsd_error *analyse(struct gsd_capture *capture, struct gsd_process
 		.system_goroutines = options->system_goroutines};
 	GSD_TRY(gsd_goroutines_analyse(&capture->runtime, &moment, &how, &capture->analysis));
 	GSD_TRY(read_labels(capture, gsd_process_memory(process)));
+	GSD_TRY(read_references(capture, gsd_process_memory(process)));
 	GSD_TRY(fill_snapshot(capture, process, copy));
 	fill_stats(capture, process, copy);
 	return NULL;
@@ -676,6 +716,7 @@ void gsd_capture_destroy(struct gsd_capture *capture)
 {
 	if (capture == NULL)
 		return;
+	gsd_frame_array_free(&capture->frames);
 	gsd_symbolizer_destroy(capture->snapshot.symbolizer);
 	gsd_analysis_free(&capture->analysis);
 	gsd_runtime_free(&capture->runtime);

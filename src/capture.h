@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The library's top: a capture and what its parts share. Seen by capture.c and api.c only. */
+/* The library's top: a capture and what its parts share. Seen by the files of this folder only. */
 #ifndef GSD_CAPTURE_H
 #define GSD_CAPTURE_H
 
 #include "base/array.h"
 #include "go/goroutine.h"
 #include "go/snapshot.h"
+#include "go/symbolize.h"
+
+GSD_DEFINE_ARRAY(gsd_frame_array, struct gsd_frame)
 
 struct gsd_capture {
 	struct gsd_stats stats;
@@ -14,7 +17,8 @@ struct gsd_capture {
 	struct gsd_arena arena;  /**< strings of stats, labels and mappings */
 	struct gsd_runtime runtime;
 	struct gsd_analysis analysis;
-	struct gsd_snapshot snapshot; /**< over analysis, arena and runtime */
+	struct gsd_snapshot snapshot;  /**< over analysis, arena and runtime */
+	struct gsd_frame_array frames; /**< what gsd_capture_frames() or gsd_capture_ancestor() gave last */
 };
 
 uint64_t gsd_clock_ns(int clock);

@@ -46,7 +46,9 @@ struct analysis {
 	struct gsd_frame_buffer frames;
 	struct gsd_hash *origins;       /* start pc -> enum origin */
 	struct gsd_hash *stack_hashes;  /* hash of words -> index of a stack */
-	struct gsd_hash *label_indexes; /* pointer -> index */
+	struct gsd_hash *label_indexes; /* pointer -> index, as the next two */
+	struct gsd_hash *ancestry_indexes;
+	struct gsd_hash *bubble_indexes;
 };
 
 /* A header decoded. */
@@ -55,10 +57,11 @@ struct header {
 	size_t element; /* its index in the plan */
 	const struct gsd_stack_copy *stack;
 	const uint8_t *m; /* its thread's struct, NULL: none */
+	uint64_t m_address;
 	uint64_t low, high;
 	uint64_t sched_pc, sched_sp, sched_bp;
 	uint64_t syscall_pc, syscall_sp, syscall_bp;
-	uint64_t labels;
+	uint64_t labels, ancestors, bubble;
 	bool running_cleanups;
 };
 
@@ -82,6 +85,10 @@ static void decode(const struct gsd_layout *layout, const uint8_t *g, struct hea
 	goroutine->wait_since = word(g, layout->waitsince);
 	goroutine->wait_reason = (uint8_t)word(g, layout->waitreason);
 	goroutine->locked = word(g, layout->lockedm) != 0;
+	goroutine->labels = GSD_NO_LABELS;
+	goroutine->ancestry = GSD_NO_ANCESTRY;
+	goroutine->bubble = GSD_NO_BUBBLE;
+	goroutine->thread = GSD_NO_THREAD;
 	header->low = word(g, layout->stack_low);
 	header->high = word(g, layout->stack_high);
 	header->sched_pc = word(g, layout->sched_pc);
@@ -91,6 +98,14 @@ static void decode(const struct gsd_layout *layout, const uint8_t *g, struct hea
 	header->syscall_sp = word(g, layout->syscallsp);
 	header->syscall_bp = word(g, layout->syscallbp);
 	header->labels = word(g, layout->labels);
+	header->ancestors = word(g, layout->ancestors);
+	header->bubble = word(g, layout->bubble);
+	goroutine->stack_low = header->low;
+	if (header->high > header->low && header->high - header->low <= MAX_STACK_BYTES)
+		goroutine->stack_size = (uint32_t)(header->high - header->low);
+	/* A new goroutine's saved pc is its entry; one that has run was saved behind a call. */
+	goroutine->never_ran = goroutine->status != GSD_STATUS_RUNNING && header->syscall_sp == 0 &&
+			       header->sched_pc == goroutine->start_pc && goroutine->start_pc != 0;
 	header->running_cleanups = (word(g, layout->running_cleanups) & 0xff) != 0;
 }
 
@@ -295,20 +310,49 @@ static struct gsd_error *intern_stack(struct analysis *analysis, const uint64_t 
 	}
 }
 
-static struct gsd_error *intern_labels(struct analysis *analysis, struct header *header)
+/* The index of a pointer that several goroutines may share; @p index_ret is left alone for 0. */
+static struct gsd_error *intern_pointer(struct gsd_hash *indexes, struct gsd_u64_array *pointers, uint64_t pointer,
+					uint32_t *index_ret)
 {
 	uint64_t index;
-	header->goroutine.labels = GSD_NO_LABELS;
-	if (header->labels == 0)
+	if (pointer == 0)
 		return NULL;
-	if (!gsd_hash_find(analysis->label_indexes, header->labels, &index)) {
-		index = analysis->result->label_pointers.count;
-		if (!gsd_u64_array_append(&analysis->result->label_pointers, header->labels) ||
-		    !gsd_hash_insert(analysis->label_indexes, header->labels, index))
+	if (!gsd_hash_find(indexes, pointer, &index)) {
+		index = pointers->count;
+		if (!gsd_u64_array_append(pointers, pointer) || !gsd_hash_insert(indexes, pointer, index))
 			return gsd_error_no_memory();
 	}
-	header->goroutine.labels = (uint32_t)index;
+	*index_ret = (uint32_t)index;
 	return NULL;
+}
+
+static struct gsd_error *intern_pointers(struct analysis *analysis, struct header *header)
+{
+	struct gsd_analysis *result = analysis->result;
+	struct gsd_goroutine *goroutine = &header->goroutine;
+	GSD_TRY(intern_pointer(analysis->label_indexes, &result->label_pointers, header->labels, &goroutine->labels));
+	GSD_TRY(intern_pointer(analysis->ancestry_indexes, &result->ancestry_pointers, header->ancestors,
+			       &goroutine->ancestry));
+	return intern_pointer(analysis->bubble_indexes, &result->bubble_pointers, header->bubble, &goroutine->bubble);
+}
+
+/* The thread, M and P of a goroutine that has an M. */
+static struct gsd_error *add_thread(struct analysis *analysis, struct header *header)
+{
+	const struct gsd_layout *layout = &analysis->runtime->layout;
+	struct gsd_snapshot_threads *threads = &analysis->result->threads;
+	if (header->m == NULL)
+		return NULL;
+	const struct gsd_thread *thread = thread_of(analysis, header);
+	struct gsd_snapshot_thread item = {
+		.m = header->m_address,
+		.m_id = layout->m_id == GSD_NO_FIELD ? -1 : (int64_t)word(header->m, layout->m_id),
+		.p_id = -1,
+		.p = word(header->m, layout->m_p),
+		.tid_inside = word(header->m, layout->m_procid),
+		.tid = thread == NULL ? 0 : thread->tid};
+	header->goroutine.thread = (uint32_t)threads->count;
+	return gsd_snapshot_threads_append(threads, item) ? NULL : gsd_error_no_memory();
 }
 
 /* ---- one goroutine ---- */
@@ -322,6 +366,8 @@ static struct gsd_error *walk_stack(struct analysis *analysis, struct header *he
 	if (reason == GSD_UNREADABLE_COUNT)
 		return gsd_error_no_memory();
 	if (reason == GSD_READABLE) {
+		if (on_stack(header, start.sp))
+			header->goroutine.stack_used = (uint32_t)(header->high - start.sp);
 		struct gsd_stack_view view = {.start = header->stack->address,
 					      .bytes = analysis->moment->plan->stack_bytes + header->stack->offset,
 					      .length = header->stack->length};
@@ -361,7 +407,8 @@ static struct gsd_error *add_goroutine(struct analysis *analysis, struct header 
 			return NULL;
 	}
 	GSD_TRY(walk_stack(analysis, header));
-	GSD_TRY(intern_labels(analysis, header));
+	GSD_TRY(intern_pointers(analysis, header));
+	GSD_TRY(add_thread(analysis, header));
 	return gsd_goroutine_array_append(&analysis->result->goroutines, header->goroutine) ? NULL
 											    : gsd_error_no_memory();
 }
@@ -369,8 +416,12 @@ static struct gsd_error *add_goroutine(struct analysis *analysis, struct header 
 /* A g that could not be read is still a goroutine: it is in the result, marked. */
 static struct gsd_error *add_unmapped(struct analysis *analysis, uint64_t address)
 {
-	struct gsd_goroutine goroutine = {
-		.address = address, .labels = GSD_NO_LABELS, .unreadable = GSD_UNREADABLE_UNMAPPED};
+	struct gsd_goroutine goroutine = {.address = address,
+					  .labels = GSD_NO_LABELS,
+					  .ancestry = GSD_NO_ANCESTRY,
+					  .bubble = GSD_NO_BUBBLE,
+					  .thread = GSD_NO_THREAD,
+					  .unreadable = GSD_UNREADABLE_UNMAPPED};
 	uint64_t word_of_reason = GSD_PC_UNREADABLE(GSD_UNREADABLE_UNMAPPED);
 	GSD_TRY(intern_stack(analysis, &word_of_reason, 1, &goroutine.stack));
 	analysis->result->unreadable++;
@@ -392,7 +443,8 @@ static struct gsd_error *add_all(struct analysis *analysis)
 		}
 		struct header header = {
 			.element = i, .stack = &plan->stacks[i], .goroutine = {.address = plan->elements[i]}};
-		if (word(g, layout->m) != 0) {
+		header.m_address = word(g, layout->m);
+		if (header.m_address != 0) {
 			if (link < plan->link_count && plan->link_ranges[link].errnum == 0)
 				header.m = plan->link_bytes + link * plan->link_size;
 			link++;
@@ -409,6 +461,9 @@ void gsd_analysis_free(struct gsd_analysis *analysis)
 	gsd_u64_array_free(&analysis->words);
 	gsd_pooled_stacks_free(&analysis->stacks);
 	gsd_u64_array_free(&analysis->label_pointers);
+	gsd_u64_array_free(&analysis->ancestry_pointers);
+	gsd_u64_array_free(&analysis->bubble_pointers);
+	gsd_snapshot_threads_free(&analysis->threads);
 	memset(analysis, 0, sizeof *analysis);
 }
 
@@ -422,10 +477,13 @@ struct gsd_error *gsd_goroutines_analyse(const struct gsd_runtime *runtime, cons
 				    .result = &result,
 				    .origins = gsd_hash_create(64),
 				    .stack_hashes = gsd_hash_create(256),
-				    .label_indexes = gsd_hash_create(64)};
+				    .label_indexes = gsd_hash_create(64),
+				    .ancestry_indexes = gsd_hash_create(64),
+				    .bubble_indexes = gsd_hash_create(64)};
 	struct gsd_error *error = gsd_frame_buffer_init(&analysis.frames, options->max_frames, options->innermost_only);
 	if (error == NULL &&
-	    (analysis.origins == NULL || analysis.stack_hashes == NULL || analysis.label_indexes == NULL))
+	    (analysis.origins == NULL || analysis.stack_hashes == NULL || analysis.label_indexes == NULL ||
+	     analysis.ancestry_indexes == NULL || analysis.bubble_indexes == NULL))
 		error = gsd_error_no_memory();
 	if (error == NULL)
 		error = add_all(&analysis);
@@ -433,6 +491,8 @@ struct gsd_error *gsd_goroutines_analyse(const struct gsd_runtime *runtime, cons
 	gsd_hash_destroy(analysis.origins);
 	gsd_hash_destroy(analysis.stack_hashes);
 	gsd_hash_destroy(analysis.label_indexes);
+	gsd_hash_destroy(analysis.ancestry_indexes);
+	gsd_hash_destroy(analysis.bubble_indexes);
 	if (error != NULL)
 		gsd_analysis_free(&result);
 	else

@@ -36,12 +36,20 @@ struct gsd_pooled_stack {
 };
 GSD_DEFINE_ARRAY(gsd_pooled_stacks, struct gsd_pooled_stack)
 
-/** What analysis yields; gsd_goroutine.labels holds an index into label_pointers (GSD_NO_LABELS: none). */
+GSD_DEFINE_ARRAY(gsd_snapshot_threads, struct gsd_snapshot_thread)
+
+/**
+ * What analysis yields. gsd_goroutine.labels, .ancestry and .bubble hold indexes into the pointers that goroutines had
+ * in the moment; what these lead to is read later. So are the numbers of the threads' Ps.
+ */
 struct gsd_analysis {
 	struct gsd_goroutine_array goroutines;
 	struct gsd_u64_array words;
 	struct gsd_pooled_stacks stacks;
 	struct gsd_u64_array label_pointers;
+	struct gsd_u64_array ancestry_pointers;
+	struct gsd_u64_array bubble_pointers;
+	struct gsd_snapshot_threads threads;
 	uint64_t system_goroutines;
 	uint64_t unreadable;
 	uint64_t stacks_read;

@@ -7,6 +7,7 @@
 #include "base/cursor.h"
 #include "base/error.h"
 #include "base/hash.h"
+#include "go/holders.h"
 
 #define MAX_LABELS     4096              /* of one goroutine */
 #define MAX_ALL_LABELS ((size_t)1 << 22) /* of a capture: what is over that is not read */
@@ -349,93 +350,14 @@ struct gsd_error *gsd_labels_read(struct gsd_memory *memory, unsigned go_minor, 
 	return error;
 }
 
-/* ---- whether they are still held ---- */
-
-/* What is looked at of a goroutine. */
-struct holder {
-	uint64_t goid;
-	uint64_t labels;
-};
-
-struct confirmation {
-	struct gsd_memory *memory;
-	const struct gsd_layout *layout;
-	const uint64_t *pointers;
-	struct holder *holders;
-	struct gsd_range *ranges; /* two of each holder */
-	const struct gsd_goroutine **asked;
-	size_t asked_count;
-	bool *held;
-};
-
-static void ask(struct confirmation *confirmation, const struct gsd_goroutine *goroutine)
-{
-	size_t i = confirmation->asked_count++;
-	struct holder *holder = &confirmation->holders[i];
-	confirmation->asked[i] = goroutine;
-	confirmation->ranges[2 * i] = (struct gsd_range){
-		.address = goroutine->address + confirmation->layout->goid, .length = 8, .buffer = &holder->goid};
-	confirmation->ranges[2 * i + 1] = (struct gsd_range){
-		.address = goroutine->address + confirmation->layout->labels, .length = 8, .buffer = &holder->labels};
-}
-
-static void take_answers(struct confirmation *confirmation)
-{
-	gsd_memory_read_ranges(confirmation->memory, confirmation->ranges, 2 * confirmation->asked_count);
-	for (size_t i = 0; i < confirmation->asked_count; i++) {
-		const struct gsd_goroutine *goroutine = confirmation->asked[i];
-		const struct holder *holder = &confirmation->holders[i];
-		if (confirmation->ranges[2 * i].errnum == 0 && confirmation->ranges[2 * i + 1].errnum == 0 &&
-		    holder->goid == goroutine->goid && holder->labels == confirmation->pointers[goroutine->labels])
-			confirmation->held[goroutine->labels] = true;
-	}
-	confirmation->asked_count = 0;
-}
-
-/* First one goroutine of each set: a set that many share is asked for once. Then all of the sets that are left. */
-static void ask_holders(struct confirmation *confirmation, const struct gsd_goroutine *goroutines, size_t count,
-			bool *asked_for)
-{
-	for (size_t i = 0; i < count; i++) {
-		const struct gsd_goroutine *goroutine = &goroutines[i];
-		if (goroutine->labels == GSD_NO_LABELS || asked_for[goroutine->labels])
-			continue;
-		asked_for[goroutine->labels] = true;
-		ask(confirmation, goroutine);
-	}
-	take_answers(confirmation);
-	for (size_t i = 0; i < count; i++)
-		if (goroutines[i].labels != GSD_NO_LABELS && !confirmation->held[goroutines[i].labels])
-			ask(confirmation, &goroutines[i]);
-	take_answers(confirmation);
-}
-
 struct gsd_error *gsd_labels_confirm(struct gsd_memory *memory, const struct gsd_layout *layout,
 				     const struct gsd_goroutine *goroutines, size_t goroutine_count,
 				     const uint64_t *pointers, size_t count, bool *readable)
 {
-	if (count == 0)
-		return NULL;
-	struct confirmation confirmation = {.memory = memory, .layout = layout, .pointers = pointers};
-	confirmation.holders = reallocarray(NULL, goroutine_count + 1, sizeof *confirmation.holders);
-	confirmation.ranges = reallocarray(NULL, goroutine_count + 1, 2 * sizeof *confirmation.ranges);
-	confirmation.asked =
-		(const struct gsd_goroutine **)reallocarray(NULL, goroutine_count + 1, sizeof *confirmation.asked);
-	confirmation.held = calloc(count, sizeof *confirmation.held);
-	bool *asked_for = calloc(count, sizeof *asked_for);
-	struct gsd_error *error = NULL;
-	if (confirmation.holders == NULL || confirmation.ranges == NULL || confirmation.asked == NULL ||
-	    confirmation.held == NULL || asked_for == NULL) {
-		error = gsd_error_no_memory();
-	} else {
-		ask_holders(&confirmation, goroutines, goroutine_count, asked_for);
-		for (size_t i = 0; i < count; i++)
-			readable[i] = readable[i] && confirmation.held[i];
-	}
-	free(confirmation.holders);
-	free(confirmation.ranges);
-	free((void *)confirmation.asked);
-	free(confirmation.held);
-	free(asked_for);
-	return error;
+	const struct gsd_held held = {.g_offset = layout->labels,
+				      .index_member = offsetof(struct gsd_goroutine, labels),
+				      .no_index = GSD_NO_LABELS,
+				      .pointers = pointers,
+				      .count = count};
+	return gsd_holders_confirm(memory, layout, &held, goroutines, goroutine_count, readable);
 }

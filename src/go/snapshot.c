@@ -106,12 +106,34 @@ const char *gsd_status_name(uint32_t status)
 	return status < GSD_ARRAY_SIZE(status_names) && status_names[status] != NULL ? status_names[status] : "unknown";
 }
 
+static bool waits(const struct gsd_goroutine *goroutine)
+{
+	return goroutine->status == GSD_STATUS_WAITING || goroutine->status == GSD_STATUS_LEAKED;
+}
+
+const char *gsd_goroutine_wait_reason(const struct gsd_snapshot *snapshot, const struct gsd_goroutine *goroutine)
+{
+	if (!waits(goroutine) || goroutine->wait_reason == 0)
+		return NULL;
+	return gsd_wait_reason_name(snapshot->go_minor, goroutine->wait_reason);
+}
+
 const char *gsd_goroutine_state(const struct gsd_snapshot *snapshot, const struct gsd_goroutine *goroutine)
 {
-	bool waits = goroutine->status == GSD_STATUS_WAITING || goroutine->status == GSD_STATUS_LEAKED;
-	if (waits && goroutine->wait_reason != 0)
-		return gsd_wait_reason_name(snapshot->go_minor, goroutine->wait_reason);
-	return gsd_status_name(goroutine->status);
+	const char *reason = gsd_goroutine_wait_reason(snapshot, goroutine);
+	return reason != NULL ? reason : gsd_status_name(goroutine->status);
+}
+
+/* The runtime's mark lies in the past; one of another time namespace may not. */
+bool gsd_goroutine_wait_ns(const struct gsd_snapshot *snapshot, const struct gsd_goroutine *goroutine,
+			   uint64_t *wait_ns_ret)
+{
+	uint64_t now = snapshot->time_monotonic_ns;
+	if ((!waits(goroutine) && goroutine->status != GSD_STATUS_SYSCALL) || goroutine->wait_since == 0 ||
+	    goroutine->wait_since > now)
+		return false;
+	*wait_ns_ret = now - goroutine->wait_since;
+	return true;
 }
 
 static const char *const unreadable_names[] = {

@@ -36,13 +36,6 @@ enum gsd_unreadable {
 };
 const char *gsd_unreadable_name(enum gsd_unreadable reason);
 
-struct gsd_label {
-	const char *key; /* bytes as the program has them: not necessarily UTF-8, NULs possible; NUL-terminated */
-	size_t key_length;
-	const char *value;
-	size_t value_length;
-};
-
 /** The labels of pprof.Do: sorted by key. A goroutine may have a set that is empty. */
 struct gsd_label_set {
 	const struct gsd_label *labels;
@@ -55,6 +48,40 @@ struct gsd_stack {
 	size_t count;
 };
 
+/** What a goroutine had inherited from one that (directly or not) created it (GODEBUG=tracebackancestors=N). */
+struct gsd_ancestor {
+	uint64_t goid;
+	uint64_t creator_pc; /**< return address of the `go` statement that made it; 0: none */
+	/** Where it was when it created the next one: return addresses of logical frames, innermost first. */
+	const uint64_t *pcs;
+	size_t pc_count;
+};
+
+/** The ancestors of a goroutine, its parent first. */
+struct gsd_ancestry {
+	const struct gsd_ancestor *ancestors;
+	size_t count;
+	bool known; /**< false: they could not be read, or were dropped after the moment */
+};
+#define GSD_NO_ANCESTRY UINT32_MAX
+
+/** A bubble of testing/synctest. */
+struct gsd_bubble {
+	uint64_t id; /**< Go 1.25 and later: its number; 1.24: the goid of its first goroutine. 0: could not be read */
+};
+#define GSD_NO_BUBBLE UINT32_MAX
+
+/** A thread that was running a goroutine, or had one in a system call. */
+struct gsd_snapshot_thread {
+	uint64_t m;          /**< of its M in the target */
+	int64_t m_id;        /**< number of the M */
+	int64_t p_id;        /**< number of its P; −1: it had none, or it could not be read */
+	uint64_t p;          /**< of its P in the target; 0: none */
+	uint64_t tid_inside; /**< as the target sees it; 0: the M has no thread yet */
+	pid_t tid;           /**< as this process sees it; 0: not found among the target's threads */
+};
+#define GSD_NO_THREAD UINT32_MAX
+
 struct gsd_goroutine {
 	uint64_t goid;
 	uint64_t address;     /**< of its g in the target */
@@ -62,14 +89,21 @@ struct gsd_goroutine {
 	uint64_t creator_pc;  /**< return address of the `go` statement; 0: none (the first goroutine) */
 	uint64_t start_pc;    /**< entry of the goroutine's function; 0: made for a C thread */
 	uint64_t wait_since;  /**< CLOCK_MONOTONIC ns, set by the garbage collector; 0: unknown */
+	uint64_t stack_low;   /**< its stack is [stack_low, stack_low + stack_size) */
+	uint32_t stack_size;  /**< bytes reserved; 0: the bounds contradict each other */
+	uint32_t stack_used;  /**< bytes from its stack pointer to the end; 0: not known */
 	uint32_t status;      /**< raw, without the scan bit */
 	uint32_t stack;       /**< index into gsd_snapshot.stacks */
 	uint32_t labels;      /**< index into gsd_snapshot.label_sets, or GSD_NO_LABELS */
+	uint32_t thread;      /**< index into gsd_snapshot.threads, or GSD_NO_THREAD */
+	uint32_t ancestry;    /**< index into gsd_snapshot.ancestries, or GSD_NO_ANCESTRY */
+	uint32_t bubble;      /**< index into gsd_snapshot.bubbles, or GSD_NO_BUBBLE */
 	uint16_t wait_reason; /**< raw */
 	uint16_t unreadable;  /**< enum gsd_unreadable */
 	bool scan;            /**< the garbage collector held it */
 	bool system;          /**< one of the runtime's own */
 	bool locked;          /**< locked to its thread */
+	bool never_ran;       /**< it still stands at the entry of its function */
 	bool ambiguous;       /**< not settled at the moment */
 };
 
@@ -90,6 +124,12 @@ struct gsd_snapshot {
 	size_t stack_count;
 	struct gsd_label_set *label_sets;
 	size_t label_set_count;
+	struct gsd_snapshot_thread *threads;
+	size_t thread_count;
+	struct gsd_ancestry *ancestries;
+	size_t ancestry_count;
+	struct gsd_bubble *bubbles;
+	size_t bubble_count;
 	struct gsd_snapshot_mapping *mappings;
 	size_t mapping_count;
 	uint64_t time_unix_ns;      /**< wall clock of the moment */
@@ -97,6 +137,7 @@ struct gsd_snapshot {
 	unsigned go_minor;          /**< 18 for Go 1.18 */
 	const char *go_version;
 	const char *exe;
+	const char *mode; /**< how the moment was taken: "atomic" */
 	uint64_t pid;
 	uint32_t go_frame_limit; /**< logical frames at which Go's own profile cuts; 0: no cut was asked for */
 };
@@ -122,5 +163,13 @@ const char *gsd_status_name(uint32_t status);
 const char *gsd_wait_reason_name(unsigned go_minor, unsigned reason);
 /** What a person calls its state: the wait reason when it waits and has one, else the status. */
 const char *gsd_goroutine_state(const struct gsd_snapshot *snapshot, const struct gsd_goroutine *goroutine);
+/** The wait reason of one that waits; NULL when it does not, or has none. */
+const char *gsd_goroutine_wait_reason(const struct gsd_snapshot *snapshot, const struct gsd_goroutine *goroutine);
+/**
+ * How long it has been waiting or in a system call, at least: the garbage collector notes the time of the first cycle
+ * that finds it so. False when no cycle has.
+ */
+bool gsd_goroutine_wait_ns(const struct gsd_snapshot *snapshot, const struct gsd_goroutine *goroutine,
+			   uint64_t *wait_ns_ret);
 
 #endif

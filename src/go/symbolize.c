@@ -101,6 +101,15 @@ struct expansion {
 	uint64_t tree;   /* address of the inline tree, 0: none */
 };
 
+/* The address of the function's inline tree; 0: nothing is inlined into it. */
+static uint64_t inline_tree(const struct expansion *expansion)
+{
+	uint32_t tree;
+	bool found =
+		gsd_pclntab_funcdata(&expansion->module->table, &expansion->function, GSD_FUNCDATA_INLINE_TREE, &tree);
+	return found ? expansion->module->data.gofunc + tree : 0;
+}
+
 /* The inlined call at the expansion's offset; false when the physical function itself is there. */
 static struct gsd_error *inlined_call(struct gsd_code *code, const struct expansion *expansion,
 				      struct gsd_inlined_call *call_ret, bool *found_ret)
@@ -261,9 +270,7 @@ static struct gsd_error *make_code_place(struct gsd_symbolizer *symbolizer, uint
 	}
 	if (!exact && expansion.offset > expansion.function.entry)
 		expansion.offset--;
-	uint32_t tree;
-	if (gsd_pclntab_funcdata(&expansion.module->table, &expansion.function, GSD_FUNCDATA_INLINE_TREE, &tree))
-		expansion.tree = expansion.module->data.gofunc + tree;
+	expansion.tree = inline_tree(&expansion);
 	GSD_TRY(expand(symbolizer, &expansion, called_by_panic, place));
 	return make_locations(symbolizer, place);
 }
@@ -338,5 +345,25 @@ struct gsd_error *gsd_symbolize_creator(struct gsd_symbolizer *symbolizer, uint6
 		fill_file_line(expansion.module, &expansion.function, offset, &line);
 	}
 	*line_ret = line;
+	return NULL;
+}
+
+struct gsd_error *gsd_symbolize_call(struct gsd_symbolizer *symbolizer, uint64_t pc, struct gsd_line *line_ret)
+{
+	struct expansion expansion = {0};
+	struct gsd_inlined_call call;
+	bool inlined;
+	*line_ret = (struct gsd_line){.file = ""};
+	if (!gsd_code_find(symbolizer->code, pc, &expansion.module, &expansion.function, &expansion.offset))
+		return NULL;
+	if (expansion.offset > expansion.function.entry)
+		expansion.offset--;
+	expansion.tree = inline_tree(&expansion);
+	GSD_TRY(gsd_symbolize_creator(symbolizer, pc, line_ret));
+	GSD_TRY(inlined_call(symbolizer->code, &expansion, &call, &inlined));
+	if (inlined) {
+		line_ret->function = or_unknown(gsd_pclntab_name(&expansion.module->table, call.name));
+		line_ret->start_line = call.start_line;
+	}
 	return NULL;
 }

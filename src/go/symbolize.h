@@ -53,4 +53,8 @@ GSD_MUST_CHECK struct gsd_error *gsd_symbolize_stack(struct gsd_symbolizer *symb
 GSD_MUST_CHECK struct gsd_error *gsd_symbolize_creator(struct gsd_symbolizer *symbolizer, uint64_t pc,
 						       struct gsd_line *line_ret);
 
+/** The innermost function, inlined or not, of the call before @p pc; NULL function when not known. */
+GSD_MUST_CHECK struct gsd_error *gsd_symbolize_call(struct gsd_symbolizer *symbolizer, uint64_t pc,
+						    struct gsd_line *line_ret);
+
 #endif

@@ -422,17 +422,37 @@ static bool all_found(const struct gsd_field *fields, size_t count)
 	return true;
 }
 
-static struct gsd_error *follow(struct reach *reach, struct gsd_field *fields, size_t count)
+static struct gsd_error *add_root(struct reach *reach, const char *structure)
 {
-	static const char *const roots[] = {"runtime.g", "runtime.moduledata"};
-	for (size_t i = 0; i < GSD_ARRAY_SIZE(roots); i++) {
-		uint64_t address;
-		GSD_TRY(find_struct(reach->types, roots[i], &address));
-		if (address != 0)
-			GSD_TRY(reach_add(reach, address));
+	uint64_t address;
+	GSD_TRY(find_struct(reach->types, structure, &address));
+	return address == 0 ? NULL : reach_add(reach, address);
+}
+
+/* Visits what has been reached since @p next. */
+static struct gsd_error *follow(struct reach *reach, size_t *next, struct gsd_field *fields, size_t count)
+{
+	for (; *next < reach->pending.count && !all_found(fields, count); ++*next)
+		GSD_TRY(visit(reach, reach->pending.items[*next], fields, count));
+	return NULL;
+}
+
+/* Nearly all structs can be reached from two of them; a P cannot up to Go 1.22, and has a descriptor all the same. */
+static struct gsd_error *find_all(struct reach *reach, struct gsd_field *fields, size_t count)
+{
+	size_t next = 0;
+	GSD_TRY(add_root(reach, "runtime.g"));
+	GSD_TRY(add_root(reach, "runtime.moduledata"));
+	GSD_TRY(follow(reach, &next, fields, count));
+	for (size_t i = 0; i < count; i++) {
+		bool asked = false;
+		for (size_t k = 0; k < i && !asked; k++)
+			asked = strcmp(fields[k].structure, fields[i].structure) == 0;
+		if (fields[i].found || asked)
+			continue;
+		GSD_TRY(add_root(reach, fields[i].structure));
+		GSD_TRY(follow(reach, &next, fields, count));
 	}
-	for (size_t i = 0; i < reach->pending.count && !all_found(fields, count); i++)
-		GSD_TRY(visit(reach, reach->pending.items[i], fields, count));
 	return NULL;
 }
 
@@ -441,7 +461,7 @@ struct gsd_error *gsd_types_fields(const struct gsd_types *types, struct gsd_fie
 	struct reach reach = {.types = types, .seen = gsd_hash_create(1024)};
 	for (size_t i = 0; i < count; i++)
 		fields[i].found = false;
-	struct gsd_error *error = reach.seen == NULL ? gsd_error_no_memory() : follow(&reach, fields, count);
+	struct gsd_error *error = reach.seen == NULL ? gsd_error_no_memory() : find_all(&reach, fields, count);
 	gsd_u64_array_free(&reach.pending);
 	gsd_hash_destroy(reach.seen);
 	return error;

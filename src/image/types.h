@@ -24,9 +24,9 @@ struct gsd_types {
 struct gsd_types gsd_types_of_module(struct gsd_block_cache *cache, const struct gsd_module *module, unsigned go_minor);
 
 /**
- * Answers @p fields for structs that can be reached from a pointer to runtime.g or runtime.moduledata. Members that are
- * not there are left with found == false. Errors: GSD_ERROR_READ and GSD_ERROR_CORRUPT for descriptors that contradict
- * themselves.
+ * Answers @p fields for structs that have a descriptor: reached from runtime.g or runtime.moduledata, or found by name.
+ * Members that are not there are left with found == false. Errors: GSD_ERROR_READ and GSD_ERROR_CORRUPT for descriptors
+ * that contradict themselves.
  */
 GSD_MUST_CHECK struct gsd_error *gsd_types_fields(const struct gsd_types *types, struct gsd_field *fields,
 						  size_t count);

@@ -23,10 +23,18 @@ static struct gsd_error *creator_in_snapshot(void *context, uint64_t pc, struct 
 	return gsd_symbolize_creator(snapshot->symbolizer, pc, line_ret);
 }
 
+static struct gsd_error *call_in_snapshot(void *context, uint64_t pc, struct gsd_line *line_ret)
+{
+	const struct gsd_snapshot *snapshot = context;
+	return gsd_symbolize_call(snapshot->symbolizer, pc, line_ret);
+}
+
 struct gsd_location_source gsd_snapshot_locations(const struct gsd_snapshot *snapshot)
 {
-	return (struct gsd_location_source){
-		.locate = locate_in_snapshot, .creator = creator_in_snapshot, .context = (void *)snapshot};
+	return (struct gsd_location_source){.locate = locate_in_snapshot,
+					    .creator = creator_in_snapshot,
+					    .call = call_in_snapshot,
+					    .context = (void *)snapshot};
 }
 
 /* ---- distinct stacks -------------------------------------------------------------------------------------------- */

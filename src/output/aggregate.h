@@ -16,6 +16,8 @@ struct gsd_location_source {
 	struct gsd_error *(*locate)(void *context, const struct gsd_stack *stack, struct gsd_location_list *list);
 	/** As gsd_symbolize_creator(). */
 	struct gsd_error *(*creator)(void *context, uint64_t pc, struct gsd_line *line_ret);
+	/** As gsd_symbolize_call(). */
+	struct gsd_error *(*call)(void *context, uint64_t pc, struct gsd_line *line_ret);
 	void *context;
 };
 

@@ -69,6 +69,12 @@ GSD_MUST_CHECK struct gsd_error *gsd_file_replace(const char *path, gsd_file_wri
  */
 GSD_MUST_CHECK struct gsd_error *gsd_write_pprof(const struct gsd_snapshot *snapshot, struct gsd_sink *sink);
 
+/**
+ * Writes JSON Lines: an object for the capture, then one for each goroutine (docs/jsonl.md). In strings, each byte that
+ * is not part of valid UTF-8 becomes U+FFFD. Fails as gsd_write_pprof().
+ */
+GSD_MUST_CHECK struct gsd_error *gsd_write_jsonl(const struct gsd_snapshot *snapshot, struct gsd_sink *sink);
+
 /** Columns of a report: the default, and the fewest that it is laid out for (fewer count as these). */
 #define GSD_REPORT_WIDTH_DEFAULT 80U
 #define GSD_REPORT_WIDTH_MIN     40U

@@ -59,8 +59,8 @@ WRONG = [
 NOT_BUILT_OPTIONS = ["--core=f", "--from=f", "--exe=f", "--nonblocking", "--native", "--filter=x", "--limit=3",
                      "--no-symbolize", "--runtime-frames", "--progress", "--no-progress"]
 NOT_BUILT_COMMANDS = ["watch", "run", "diff", "explain", "ps"]
-NOT_BUILT_FORMATS = ["text", "stacks", "jsonl", "folded", "svg", "html", "raw", "dot", "pprof-goroutines"]
-NOT_BUILT_ENDINGS = [".txt", ".jsonl", ".folded", ".svg", ".html", ".gsd", ".dot"]
+NOT_BUILT_FORMATS = ["text", "stacks", "folded", "svg", "html", "raw", "dot", "pprof-goroutines"]
+NOT_BUILT_ENDINGS = [".txt", ".folded", ".svg", ".html", ".gsd", ".dot"]
 
 
 class Usage(TestCase):

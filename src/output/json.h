@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Writing JSON (RFC 8259) as it is produced: nothing is kept but a buffer. */
+#ifndef GSD_OUTPUT_JSON_H
+#define GSD_OUTPUT_JSON_H
+
+#include "output/output.h"
+
+#define GSD_JSON_BUFFER ((size_t)64 * 1024)
+
+/**
+ * A writer. Every function takes a key, our own words, or NULL inside an array; commas are put where they belong. After
+ * a failure of the sink nothing more is written, and gsd_json_finish() says so.
+ */
+struct gsd_json {
+	struct gsd_sink *sink;
+	struct gsd_error *error;
+	size_t length;
+	bool comma; /**< something stands before, on the same level */
+	char buffer[GSD_JSON_BUFFER];
+};
+
+void gsd_json_init(struct gsd_json *json, struct gsd_sink *sink);
+/** Writes what is left in the buffer. Fails as the sink did. */
+GSD_MUST_CHECK struct gsd_error *gsd_json_finish(struct gsd_json *json);
+
+/** Begins an object ('{') or an array ('['); ends it ('}', ']'). */
+void gsd_json_open(struct gsd_json *json, const char *key, char bracket);
+void gsd_json_close(struct gsd_json *json, char bracket);
+/** Ends a line of JSON Lines: the next object stands for itself. */
+void gsd_json_end_line(struct gsd_json *json);
+
+/** Any bytes as a string: what is not valid UTF-8 becomes U+FFFD, byte for byte. */
+void gsd_json_bytes(struct gsd_json *json, const char *key, const void *bytes, size_t length);
+/** The same for a key that the target chose; a value must follow, with the key NULL. */
+void gsd_json_key(struct gsd_json *json, const void *bytes, size_t length);
+/** A string; NULL becomes null. */
+void gsd_json_string(struct gsd_json *json, const char *key, const char *string);
+void gsd_json_integer(struct gsd_json *json, const char *key, int64_t number);
+void gsd_json_unsigned(struct gsd_json *json, const char *key, uint64_t number);
+/** An address, as a string: "0x401000". JSON's readers keep 53 bits of a number. */
+void gsd_json_address(struct gsd_json *json, const char *key, uint64_t address);
+void gsd_json_bool(struct gsd_json *json, const char *key, bool value);
+void gsd_json_null(struct gsd_json *json, const char *key);
+
+#endif
