@@ -581,6 +581,14 @@ static const char *allgs_source_name(enum gsd_allgs_source source)
 	return "unknown";
 }
 
+static uint64_t stacks_read(const struct gsd_plan *plan)
+{
+	uint64_t count = 0;
+	for (size_t i = 0; i < plan->element_count; i++)
+		count += plan->stacks[i].outcome == GSD_STACK_READ ? 1 : 0;
+	return count;
+}
+
 static void fill_stats(struct gsd_capture *capture, struct gsd_process *process, const struct copy *copy)
 {
 	struct gsd_stats *stats = &capture->stats;
@@ -589,7 +597,7 @@ static void fill_stats(struct gsd_capture *capture, struct gsd_process *process,
 	stats->system_goroutines = analysis->system_goroutines;
 	stats->unreadable = analysis->unreadable;
 	stats->threads = copy->threads.count;
-	stats->read_at_stop = analysis->stacks_read;
+	stats->read_at_stop = stacks_read(&copy->plan);
 	stats->rounds = stats->stops;
 	stats->bytes_read = gsd_process_bytes_read(process);
 	stats->frames = analysis->frames;

@@ -38,11 +38,10 @@ void gsd_goroutines_plan(const struct gsd_runtime *runtime, struct gsd_plan *pla
 /* What a start pc says of a goroutine: decided once per function. */
 enum origin { ORIGIN_USER = 1, ORIGIN_SYSTEM, ORIGIN_FINALIZERS, ORIGIN_CLEANUPS };
 
-struct analysis {
+struct gsd_analyst {
 	const struct gsd_runtime *runtime;
-	const struct gsd_moment *moment;
-	const struct gsd_analysis_options *options;
-	struct gsd_analysis *result;
+	struct gsd_analysis_options options;
+	struct gsd_analysis result;
 	struct gsd_frame_buffer frames;
 	struct gsd_hash *origins;       /* start pc -> enum origin */
 	struct gsd_hash *stack_hashes;  /* hash of words -> index of a stack */
@@ -54,10 +53,8 @@ struct analysis {
 /* A header decoded. */
 struct header {
 	struct gsd_goroutine goroutine;
-	size_t element; /* its index in the plan */
-	const struct gsd_stack_copy *stack;
-	const uint8_t *m; /* its thread's struct, NULL: none */
-	uint64_t m_address;
+	const struct gsd_copied_goroutine *copied;
+	const struct gsd_around *around;
 	uint64_t low, high;
 	uint64_t sched_pc, sched_sp, sched_bp;
 	uint64_t syscall_pc, syscall_sp, syscall_bp;
@@ -68,6 +65,14 @@ struct header {
 static uint64_t word(const uint8_t *bytes, uint32_t offset)
 {
 	return offset == GSD_NO_FIELD ? 0 : gsd_u64_at(bytes, offset);
+}
+
+static void forget_indexes(struct gsd_goroutine *goroutine)
+{
+	goroutine->labels = GSD_NO_LABELS;
+	goroutine->ancestry = GSD_NO_ANCESTRY;
+	goroutine->bubble = GSD_NO_BUBBLE;
+	goroutine->thread = GSD_NO_THREAD;
 }
 
 static void decode(const struct gsd_layout *layout, const uint8_t *g, struct header *header)
@@ -85,10 +90,7 @@ static void decode(const struct gsd_layout *layout, const uint8_t *g, struct hea
 	goroutine->wait_since = word(g, layout->waitsince);
 	goroutine->wait_reason = (uint8_t)word(g, layout->waitreason);
 	goroutine->locked = word(g, layout->lockedm) != 0;
-	goroutine->labels = GSD_NO_LABELS;
-	goroutine->ancestry = GSD_NO_ANCESTRY;
-	goroutine->bubble = GSD_NO_BUBBLE;
-	goroutine->thread = GSD_NO_THREAD;
+	forget_indexes(goroutine);
 	header->low = word(g, layout->stack_low);
 	header->high = word(g, layout->stack_high);
 	header->sched_pc = word(g, layout->sched_pc);
@@ -135,27 +137,35 @@ static enum origin classify(const struct gsd_code *code, uint64_t start_pc)
  * Whether the finalizer goroutine runs a finalizer: the runtime's flag says it; without the flag it does unless it
  * waits for work.
  */
-static bool finalizer_runs(const struct analysis *analysis, const struct gsd_goroutine *goroutine)
+static bool finalizer_runs(const struct gsd_analyst *analyst, const struct header *header)
 {
-	if (analysis->moment->finalizer_known)
-		return analysis->moment->finalizer_running;
+	const struct gsd_goroutine *goroutine = &header->goroutine;
+	if (header->around->finalizer_known)
+		return header->around->finalizer_running;
 	return goroutine->status != GSD_STATUS_WAITING ||
-	       strcmp(gsd_wait_reason_name(analysis->runtime->go_minor, goroutine->wait_reason), "finalizer wait") != 0;
+	       strcmp(gsd_wait_reason_name(analyst->runtime->go_minor, goroutine->wait_reason), "finalizer wait") != 0;
 }
 
-static struct gsd_error *decide_system(struct analysis *analysis, struct header *header)
+static struct gsd_error *find_origin(struct gsd_analyst *analyst, uint64_t start_pc, enum origin *origin_ret)
 {
 	uint64_t origin;
-	uint64_t start_pc = header->goroutine.start_pc;
-	if (!gsd_hash_find(analysis->origins, start_pc, &origin)) {
-		origin = (uint64_t)classify(analysis->runtime->code, start_pc);
-		if (!gsd_hash_insert(analysis->origins, start_pc, origin))
+	if (!gsd_hash_find(analyst->origins, start_pc, &origin)) {
+		origin = (uint64_t)classify(analyst->runtime->code, start_pc);
+		if (!gsd_hash_insert(analyst->origins, start_pc, origin))
 			return gsd_error_no_memory();
 	}
-	switch ((enum origin)origin) {
+	*origin_ret = (enum origin)origin;
+	return NULL;
+}
+
+static struct gsd_error *decide_system(struct gsd_analyst *analyst, struct header *header)
+{
+	enum origin origin;
+	GSD_TRY(find_origin(analyst, header->goroutine.start_pc, &origin));
+	switch (origin) {
 	case ORIGIN_USER: header->goroutine.system = false; break;
 	case ORIGIN_SYSTEM: header->goroutine.system = true; break;
-	case ORIGIN_FINALIZERS: header->goroutine.system = !finalizer_runs(analysis, &header->goroutine); break;
+	case ORIGIN_FINALIZERS: header->goroutine.system = !finalizer_runs(analyst, header); break;
 	case ORIGIN_CLEANUPS: header->goroutine.system = !header->running_cleanups; break;
 	}
 	return NULL;
@@ -163,12 +173,12 @@ static struct gsd_error *decide_system(struct analysis *analysis, struct header 
 
 /* ---- where a walk begins ---- */
 
-static const struct gsd_thread *thread_of(const struct analysis *analysis, const struct header *header)
+static const struct gsd_thread *thread_of(const struct gsd_analyst *analyst, const struct header *header)
 {
-	if (header->m == NULL)
+	if (header->copied->m == NULL)
 		return NULL;
-	uint64_t tid = word(header->m, analysis->runtime->layout.m_procid);
-	const struct gsd_threads *threads = analysis->moment->threads;
+	uint64_t tid = word(header->copied->m, analyst->runtime->layout.m_procid);
+	const struct gsd_threads *threads = header->around->threads;
 	for (size_t i = 0; i < threads->count; i++)
 		if (threads->items[i].tid_inside == tid)
 			return &threads->items[i];
@@ -184,11 +194,11 @@ static bool on_stack(const struct header *header, uint64_t sp)
  * From registers on the goroutine's stack. In the last instructions of gogo sp is already the goroutine's and pc is
  * not: it is still in sched, which keeps it (runtime/asm_amd64.s, gogo).
  */
-static enum gsd_unreadable start_on_stack(const struct analysis *analysis, const struct header *header,
+static enum gsd_unreadable start_on_stack(const struct gsd_analyst *analyst, const struct header *header,
 					  const struct gsd_registers *registers, struct gsd_walk_start *start)
 {
 	struct gsd_pc_info info;
-	if (!gsd_code_pc(analysis->runtime->code, registers->pc, &info))
+	if (!gsd_code_pc(analyst->runtime->code, registers->pc, &info))
 		return GSD_UNREADABLE_COUNT;
 	if (info.special == GSD_SPECIAL_GOGO)
 		*start = (struct gsd_walk_start){.pc = header->sched_pc, .sp = registers->sp};
@@ -199,38 +209,31 @@ static enum gsd_unreadable start_on_stack(const struct analysis *analysis, const
 }
 
 /* The registers that a signal interrupted on the goroutine's stack, when its thread is in the handler. */
-static bool interrupted_by_signal(const struct analysis *analysis, const struct header *header,
-				  struct gsd_registers *registers)
+static bool interrupted_by_signal(const struct header *header, struct gsd_registers *registers)
 {
-	const struct gsd_plan *plan = analysis->moment->plan;
-	for (size_t i = 0; i < plan->piece_count; i++) {
-		const struct gsd_thread_piece *piece = &plan->pieces[i];
-		struct gsd_stack_view view = {.start = piece->address, .bytes = piece->bytes, .length = piece->length};
-		if (piece->element == header->element)
-			return gsd_signal_frame_find(&view, header->low, header->high, registers);
-	}
-	return false;
+	const struct gsd_stack_view *handler = &header->copied->handler;
+	return handler->length > 0 && gsd_signal_frame_find(handler, header->low, header->high, registers);
 }
 
 /*
  * A running goroutine: its thread's registers; or, while the thread is on another stack, where a call through the vDSO,
  * a signal or the switch to the system stack left the goroutine's own.
  */
-static enum gsd_unreadable start_running(const struct analysis *analysis, const struct header *header,
+static enum gsd_unreadable start_running(const struct gsd_analyst *analyst, const struct header *header,
 					 struct gsd_walk_start *start)
 {
-	const struct gsd_layout *layout = &analysis->runtime->layout;
-	const struct gsd_thread *thread = thread_of(analysis, header);
+	const struct gsd_layout *layout = &analyst->runtime->layout;
+	const struct gsd_thread *thread = thread_of(analyst, header);
 	struct gsd_registers registers;
 	if (thread != NULL && thread->state == GSD_THREAD_STOPPED && on_stack(header, thread->registers.sp))
-		return start_on_stack(analysis, header, &thread->registers, start);
-	if (header->m != NULL && on_stack(header, word(header->m, layout->m_vdso_sp))) {
-		*start = (struct gsd_walk_start){.pc = word(header->m, layout->m_vdso_pc),
-						 .sp = word(header->m, layout->m_vdso_sp)};
+		return start_on_stack(analyst, header, &thread->registers, start);
+	if (header->copied->m != NULL && on_stack(header, word(header->copied->m, layout->m_vdso_sp))) {
+		*start = (struct gsd_walk_start){.pc = word(header->copied->m, layout->m_vdso_pc),
+						 .sp = word(header->copied->m, layout->m_vdso_sp)};
 		return GSD_READABLE;
 	}
-	if (interrupted_by_signal(analysis, header, &registers))
-		return start_on_stack(analysis, header, &registers, start);
+	if (interrupted_by_signal(header, &registers))
+		return start_on_stack(analyst, header, &registers, start);
 	if (on_stack(header, header->sched_sp)) {
 		*start =
 			(struct gsd_walk_start){.pc = header->sched_pc, .sp = header->sched_sp, .bp = header->sched_bp};
@@ -240,7 +243,7 @@ static enum gsd_unreadable start_running(const struct analysis *analysis, const 
 								     : GSD_UNREADABLE_RUNNING;
 }
 
-static enum gsd_unreadable find_start(const struct analysis *analysis, const struct header *header,
+static enum gsd_unreadable find_start(const struct gsd_analyst *analyst, const struct header *header,
 				      struct gsd_walk_start *start)
 {
 	/* syscallsp counts whatever the status says: it is set while the frames below it are live (runtime, initAt). */
@@ -252,7 +255,7 @@ static enum gsd_unreadable find_start(const struct analysis *analysis, const str
 		return GSD_READABLE;
 	}
 	switch (header->goroutine.status) {
-	case GSD_STATUS_RUNNING: return start_running(analysis, header, start);
+	case GSD_STATUS_RUNNING: return start_running(analyst, header, start);
 	case GSD_STATUS_COPYSTACK:
 		/* The saved frame pointers may still be those of the old stack: nothing to check with. */
 		*start = (struct gsd_walk_start){.pc = header->sched_pc, .sp = header->sched_sp};
@@ -271,7 +274,7 @@ static enum gsd_unreadable find_start(const struct analysis *analysis, const str
 
 static enum gsd_unreadable reason_of_outcome(const struct header *header)
 {
-	switch (header->stack->outcome) {
+	switch (header->copied->outcome) {
 	case GSD_STACK_READ: return GSD_READABLE;
 	case GSD_STACK_TOO_LARGE: return GSD_UNREADABLE_TOO_LARGE;
 	case GSD_STACK_UNMAPPED: return GSD_UNREADABLE_UNMAPPED;
@@ -281,22 +284,22 @@ static enum gsd_unreadable reason_of_outcome(const struct header *header)
 
 /* ---- stacks, each once ---- */
 
-static struct gsd_error *intern_stack(struct analysis *analysis, const uint64_t *words, size_t count,
+static struct gsd_error *intern_stack(struct gsd_analyst *analyst, const uint64_t *words, size_t count,
 				      uint32_t *index_ret)
 {
-	struct gsd_analysis *result = analysis->result;
+	struct gsd_analysis *result = &analyst->result;
 	/* Different stacks with one hash: the next seed. */
 	for (uint64_t seed = 0;; seed++) {
 		uint64_t hash = gsd_hash_bytes(words, count * sizeof *words, seed);
 		uint64_t index;
-		if (!gsd_hash_find(analysis->stack_hashes, hash, &index)) {
+		if (!gsd_hash_find(analyst->stack_hashes, hash, &index)) {
 			index = result->stacks.count;
 			struct gsd_pooled_stack stack = {.first = result->words.count, .count = count};
 			for (size_t i = 0; i < count; i++)
 				if (!gsd_u64_array_append(&result->words, words[i]))
 					return gsd_error_no_memory();
 			if (!gsd_pooled_stacks_append(&result->stacks, stack) ||
-			    !gsd_hash_insert(analysis->stack_hashes, hash, index))
+			    !gsd_hash_insert(analyst->stack_hashes, hash, index))
 				return gsd_error_no_memory();
 			*index_ret = (uint32_t)index;
 			return NULL;
@@ -326,68 +329,69 @@ static struct gsd_error *intern_pointer(struct gsd_hash *indexes, struct gsd_u64
 	return NULL;
 }
 
-static struct gsd_error *intern_pointers(struct analysis *analysis, struct header *header)
+static struct gsd_error *intern_pointers(struct gsd_analyst *analyst, struct header *header)
 {
-	struct gsd_analysis *result = analysis->result;
+	struct gsd_analysis *result = &analyst->result;
 	struct gsd_goroutine *goroutine = &header->goroutine;
-	GSD_TRY(intern_pointer(analysis->label_indexes, &result->label_pointers, header->labels, &goroutine->labels));
-	GSD_TRY(intern_pointer(analysis->ancestry_indexes, &result->ancestry_pointers, header->ancestors,
+	GSD_TRY(intern_pointer(analyst->label_indexes, &result->label_pointers, header->labels, &goroutine->labels));
+	GSD_TRY(intern_pointer(analyst->ancestry_indexes, &result->ancestry_pointers, header->ancestors,
 			       &goroutine->ancestry));
-	return intern_pointer(analysis->bubble_indexes, &result->bubble_pointers, header->bubble, &goroutine->bubble);
+	return intern_pointer(analyst->bubble_indexes, &result->bubble_pointers, header->bubble, &goroutine->bubble);
 }
 
 /* The thread, M and P of a goroutine that has an M. */
-static struct gsd_error *add_thread(struct analysis *analysis, struct header *header)
+static struct gsd_error *add_thread(struct gsd_analyst *analyst, struct header *header)
 {
-	const struct gsd_layout *layout = &analysis->runtime->layout;
-	struct gsd_snapshot_threads *threads = &analysis->result->threads;
-	if (header->m == NULL)
+	const struct gsd_layout *layout = &analyst->runtime->layout;
+	struct gsd_snapshot_threads *threads = &analyst->result.threads;
+	const uint8_t *m = header->copied->m;
+	if (m == NULL)
 		return NULL;
-	const struct gsd_thread *thread = thread_of(analysis, header);
-	struct gsd_snapshot_thread item = {
-		.m = header->m_address,
-		.m_id = layout->m_id == GSD_NO_FIELD ? -1 : (int64_t)word(header->m, layout->m_id),
-		.p_id = -1,
-		.p = word(header->m, layout->m_p),
-		.tid_inside = word(header->m, layout->m_procid),
-		.tid = thread == NULL ? 0 : thread->tid};
+	const struct gsd_thread *thread = thread_of(analyst, header);
+	struct gsd_snapshot_thread item = {.m = header->copied->m_address,
+					   .m_id = layout->m_id == GSD_NO_FIELD ? -1 : (int64_t)word(m, layout->m_id),
+					   .p_id = -1,
+					   .p = word(m, layout->m_p),
+					   .tid_inside = word(m, layout->m_procid),
+					   .tid = thread == NULL ? 0 : thread->tid};
 	header->goroutine.thread = (uint32_t)threads->count;
 	return gsd_snapshot_threads_append(threads, item) ? NULL : gsd_error_no_memory();
 }
 
 /* ---- one goroutine ---- */
 
-static struct gsd_error *walk_stack(struct analysis *analysis, struct header *header)
+static struct gsd_error *mark_unreadable(struct gsd_analyst *analyst, struct gsd_goroutine *goroutine,
+					 enum gsd_unreadable reason)
+{
+	uint64_t word_of_reason = GSD_PC_UNREADABLE(reason);
+	goroutine->unreadable = (uint16_t)reason;
+	return intern_stack(analyst, &word_of_reason, 1, &goroutine->stack);
+}
+
+static struct gsd_error *walk_stack(struct gsd_analyst *analyst, struct header *header)
 {
 	struct gsd_walk_start start = {0};
+	struct gsd_goroutine *goroutine = &header->goroutine;
 	enum gsd_unreadable reason = reason_of_outcome(header);
 	if (reason == GSD_READABLE)
-		reason = find_start(analysis, header, &start);
+		reason = find_start(analyst, header, &start);
 	if (reason == GSD_UNREADABLE_COUNT)
 		return gsd_error_no_memory();
-	if (reason == GSD_READABLE) {
-		if (on_stack(header, start.sp))
-			header->goroutine.stack_used = (uint32_t)(header->high - start.sp);
-		struct gsd_stack_view view = {.start = header->stack->address,
-					      .bytes = analysis->moment->plan->stack_bytes + header->stack->offset,
-					      .length = header->stack->length};
-		struct gsd_walk_result walked;
-		if (!gsd_walk(analysis->runtime->code, &view, &start, analysis->options->unwind, &analysis->frames,
-			      &walked))
-			return gsd_error_no_memory();
-		reason = walked.unreadable;
-		analysis->result->frames += analysis->frames.total;
-		analysis->result->table_steps += walked.table_steps;
-		analysis->result->fp_steps += walked.fp_steps;
-		analysis->result->disagreements += walked.disagreed ? 1 : 0;
-		analysis->result->stacks_read++;
-	}
-	header->goroutine.unreadable = (uint16_t)reason;
-	if (reason == GSD_READABLE)
-		return intern_stack(analysis, analysis->frames.words, analysis->frames.count, &header->goroutine.stack);
-	analysis->result->unreadable++;
-	uint64_t word_of_reason = GSD_PC_UNREADABLE(reason);
-	return intern_stack(analysis, &word_of_reason, 1, &header->goroutine.stack);
+	if (reason != GSD_READABLE)
+		return mark_unreadable(analyst, goroutine, reason);
+	if (on_stack(header, start.sp))
+		goroutine->stack_used = (uint32_t)(header->high - start.sp);
+	struct gsd_walk_result walked;
+	if (!gsd_walk(analyst->runtime->code, &header->copied->stack, &start, analyst->options.unwind, &analyst->frames,
+		      &walked))
+		return gsd_error_no_memory();
+	analyst->result.frames += analyst->frames.total;
+	analyst->result.table_steps += walked.table_steps;
+	analyst->result.fp_steps += walked.fp_steps;
+	goroutine->disagreed = walked.disagreed;
+	if (walked.unreadable != GSD_READABLE)
+		return mark_unreadable(analyst, goroutine, walked.unreadable);
+	return intern_stack(analyst, analyst->frames.words, analyst->frames.count, &goroutine->stack);
 }
 
 static bool exists(const struct gsd_goroutine *goroutine)
@@ -396,61 +400,103 @@ static bool exists(const struct gsd_goroutine *goroutine)
 	       goroutine->status != GSD_STATUS_DEADEXTRA;
 }
 
-static struct gsd_error *add_goroutine(struct analysis *analysis, struct header *header)
+struct gsd_error *gsd_analyst_goroutine(struct gsd_analyst *analyst, const struct gsd_copied_goroutine *copied,
+					const struct gsd_around *around, struct gsd_goroutine *goroutine_ret,
+					bool *exists_ret)
 {
-	if (!exists(&header->goroutine))
+	struct header header = {.copied = copied, .around = around, .goroutine = {.address = copied->address}};
+	*exists_ret = true;
+	if (copied->g == NULL) {
+		/* A g that could not be read is still a goroutine: it is in the result, marked. */
+		forget_indexes(&header.goroutine);
+		GSD_TRY(mark_unreadable(analyst, &header.goroutine, GSD_UNREADABLE_UNMAPPED));
+		*goroutine_ret = header.goroutine;
 		return NULL;
-	GSD_TRY(decide_system(analysis, header));
-	if (header->goroutine.system) {
-		analysis->result->system_goroutines++;
-		if (!analysis->options->system_goroutines)
-			return NULL;
 	}
-	GSD_TRY(walk_stack(analysis, header));
-	GSD_TRY(intern_pointers(analysis, header));
-	GSD_TRY(add_thread(analysis, header));
-	return gsd_goroutine_array_append(&analysis->result->goroutines, header->goroutine) ? NULL
-											    : gsd_error_no_memory();
+	decode(&analyst->runtime->layout, copied->g, &header);
+	*exists_ret = exists(&header.goroutine);
+	if (!*exists_ret)
+		return NULL;
+	GSD_TRY(decide_system(analyst, &header));
+	if (!header.goroutine.system || analyst->options.system_goroutines) {
+		GSD_TRY(walk_stack(analyst, &header));
+		GSD_TRY(intern_pointers(analyst, &header));
+		GSD_TRY(add_thread(analyst, &header));
+	}
+	*goroutine_ret = header.goroutine;
+	return NULL;
 }
 
-/* A g that could not be read is still a goroutine: it is in the result, marked. */
-static struct gsd_error *add_unmapped(struct analysis *analysis, uint64_t address)
+struct gsd_error *gsd_analyst_keep(struct gsd_analyst *analyst, const struct gsd_goroutine *goroutine)
 {
-	struct gsd_goroutine goroutine = {.address = address,
-					  .labels = GSD_NO_LABELS,
-					  .ancestry = GSD_NO_ANCESTRY,
-					  .bubble = GSD_NO_BUBBLE,
-					  .thread = GSD_NO_THREAD,
-					  .unreadable = GSD_UNREADABLE_UNMAPPED};
-	uint64_t word_of_reason = GSD_PC_UNREADABLE(GSD_UNREADABLE_UNMAPPED);
-	GSD_TRY(intern_stack(analysis, &word_of_reason, 1, &goroutine.stack));
-	analysis->result->unreadable++;
-	return gsd_goroutine_array_append(&analysis->result->goroutines, goroutine) ? NULL : gsd_error_no_memory();
+	struct gsd_analysis *result = &analyst->result;
+	result->system_goroutines += goroutine->system ? 1 : 0;
+	if (goroutine->system && !analyst->options.system_goroutines)
+		return NULL;
+	result->unreadable += goroutine->unreadable != GSD_READABLE ? 1 : 0;
+	result->disagreements += goroutine->disagreed ? 1 : 0;
+	return gsd_goroutine_array_append(&result->goroutines, *goroutine) ? NULL : gsd_error_no_memory();
 }
 
-static struct gsd_error *add_all(struct analysis *analysis)
+bool gsd_analyst_depends_on_runtime(struct gsd_analyst *analyst, uint64_t start_pc)
 {
-	const struct gsd_plan *plan = analysis->moment->plan;
-	const struct gsd_layout *layout = &analysis->runtime->layout;
+	enum origin origin;
+	struct gsd_error *error = find_origin(analyst, start_pc, &origin);
+	bool depends = error != NULL || origin == ORIGIN_FINALIZERS || origin == ORIGIN_CLEANUPS;
+	gsd_error_destroy(error);
+	return depends;
+}
+
+/* ---- all of a moment ---- */
+
+/* The handler's stack that was copied for element @p element. */
+static struct gsd_stack_view handler_of(const struct gsd_plan *plan, size_t element)
+{
+	for (size_t i = 0; i < plan->piece_count; i++)
+		if (plan->pieces[i].element == element)
+			return (struct gsd_stack_view){.start = plan->pieces[i].address,
+						       .bytes = plan->pieces[i].bytes,
+						       .length = plan->pieces[i].length};
+	return (struct gsd_stack_view){0};
+}
+
+struct gsd_copied_goroutine gsd_copied_from_plan(const struct gsd_plan *plan, const struct gsd_layout *layout,
+						 size_t element, size_t *link)
+{
+	const uint8_t *g = plan->headers[element];
+	struct gsd_copied_goroutine copied = {.address = plan->elements[element], .g = g};
+	if (g == NULL)
+		return copied;
+	const struct gsd_stack_copy *stack = &plan->stacks[element];
+	copied.outcome = stack->outcome;
+	copied.stack = (struct gsd_stack_view){
+		.start = stack->address, .bytes = plan->stack_bytes + stack->offset, .length = stack->length};
+	copied.handler = handler_of(plan, element);
+	copied.m_address = word(g, layout->m);
+	if (copied.m_address == 0)
+		return copied;
+	if (*link < plan->link_count && plan->link_ranges[*link].errnum == 0)
+		copied.m = plan->link_bytes + *link * plan->link_size;
+	++*link;
+	return copied;
+}
+
+static struct gsd_error *add_all(struct gsd_analyst *analyst, const struct gsd_moment *moment)
+{
+	const struct gsd_plan *plan = moment->plan;
+	const struct gsd_around around = {.threads = moment->threads,
+					  .finalizer_known = moment->finalizer_known,
+					  .finalizer_running = moment->finalizer_running};
 	size_t link = 0;
 	for (size_t i = 0; i < plan->element_count; i++) {
-		const uint8_t *g = plan->headers[i];
 		if (plan->elements[i] == 0)
 			continue; /* the list is longer than what has been stored into it */
-		if (g == NULL) {
-			GSD_TRY(add_unmapped(analysis, plan->elements[i]));
-			continue;
-		}
-		struct header header = {
-			.element = i, .stack = &plan->stacks[i], .goroutine = {.address = plan->elements[i]}};
-		header.m_address = word(g, layout->m);
-		if (header.m_address != 0) {
-			if (link < plan->link_count && plan->link_ranges[link].errnum == 0)
-				header.m = plan->link_bytes + link * plan->link_size;
-			link++;
-		}
-		decode(layout, g, &header);
-		GSD_TRY(add_goroutine(analysis, &header));
+		struct gsd_copied_goroutine copied = gsd_copied_from_plan(plan, &analyst->runtime->layout, i, &link);
+		struct gsd_goroutine goroutine;
+		bool there;
+		GSD_TRY(gsd_analyst_goroutine(analyst, &copied, &around, &goroutine, &there));
+		if (there)
+			GSD_TRY(gsd_analyst_keep(analyst, &goroutine));
 	}
 	return NULL;
 }
@@ -467,35 +513,60 @@ void gsd_analysis_free(struct gsd_analysis *analysis)
 	memset(analysis, 0, sizeof *analysis);
 }
 
+struct gsd_error *gsd_analyst_create(const struct gsd_runtime *runtime, const struct gsd_analysis_options *options,
+				     struct gsd_analyst **analyst_ret)
+{
+	struct gsd_analyst *analyst = calloc(1, sizeof *analyst);
+	if (analyst == NULL)
+		return gsd_error_no_memory();
+	*analyst = (struct gsd_analyst){.runtime = runtime,
+					.options = *options,
+					.origins = gsd_hash_create(64),
+					.stack_hashes = gsd_hash_create(256),
+					.label_indexes = gsd_hash_create(64),
+					.ancestry_indexes = gsd_hash_create(64),
+					.bubble_indexes = gsd_hash_create(64)};
+	struct gsd_error *error = gsd_frame_buffer_init(&analyst->frames, options->max_frames, options->innermost_only);
+	if (error == NULL &&
+	    (analyst->origins == NULL || analyst->stack_hashes == NULL || analyst->label_indexes == NULL ||
+	     analyst->ancestry_indexes == NULL || analyst->bubble_indexes == NULL))
+		error = gsd_error_no_memory();
+	if (error != NULL)
+		gsd_analyst_destroy(analyst);
+	else
+		*analyst_ret = analyst;
+	return error;
+}
+
+void gsd_analyst_destroy(struct gsd_analyst *analyst)
+{
+	if (analyst == NULL)
+		return;
+	gsd_frame_buffer_free(&analyst->frames);
+	gsd_hash_destroy(analyst->origins);
+	gsd_hash_destroy(analyst->stack_hashes);
+	gsd_hash_destroy(analyst->label_indexes);
+	gsd_hash_destroy(analyst->ancestry_indexes);
+	gsd_hash_destroy(analyst->bubble_indexes);
+	gsd_analysis_free(&analyst->result);
+	free(analyst);
+}
+
+struct gsd_analysis gsd_analyst_take(struct gsd_analyst *analyst)
+{
+	struct gsd_analysis result = analyst->result;
+	memset(&analyst->result, 0, sizeof analyst->result);
+	return result;
+}
+
 struct gsd_error *gsd_goroutines_analyse(const struct gsd_runtime *runtime, const struct gsd_moment *moment,
 					 const struct gsd_analysis_options *options, struct gsd_analysis *analysis_ret)
 {
-	struct gsd_analysis result = {0};
-	struct analysis analysis = {.runtime = runtime,
-				    .moment = moment,
-				    .options = options,
-				    .result = &result,
-				    .origins = gsd_hash_create(64),
-				    .stack_hashes = gsd_hash_create(256),
-				    .label_indexes = gsd_hash_create(64),
-				    .ancestry_indexes = gsd_hash_create(64),
-				    .bubble_indexes = gsd_hash_create(64)};
-	struct gsd_error *error = gsd_frame_buffer_init(&analysis.frames, options->max_frames, options->innermost_only);
-	if (error == NULL &&
-	    (analysis.origins == NULL || analysis.stack_hashes == NULL || analysis.label_indexes == NULL ||
-	     analysis.ancestry_indexes == NULL || analysis.bubble_indexes == NULL))
-		error = gsd_error_no_memory();
+	struct gsd_analyst *analyst;
+	GSD_TRY(gsd_analyst_create(runtime, options, &analyst));
+	struct gsd_error *error = add_all(analyst, moment);
 	if (error == NULL)
-		error = add_all(&analysis);
-	gsd_frame_buffer_free(&analysis.frames);
-	gsd_hash_destroy(analysis.origins);
-	gsd_hash_destroy(analysis.stack_hashes);
-	gsd_hash_destroy(analysis.label_indexes);
-	gsd_hash_destroy(analysis.ancestry_indexes);
-	gsd_hash_destroy(analysis.bubble_indexes);
-	if (error != NULL)
-		gsd_analysis_free(&result);
-	else
-		*analysis_ret = result;
+		*analysis_ret = gsd_analyst_take(analyst);
+	gsd_analyst_destroy(analyst);
 	return error;
 }

@@ -52,9 +52,53 @@ struct gsd_analysis {
 	struct gsd_snapshot_threads threads;
 	uint64_t system_goroutines;
 	uint64_t unreadable;
-	uint64_t stacks_read;
 	uint64_t frames, table_steps, fp_steps, disagreements;
 };
+
+/** A goroutine as it was copied. All borrowed. */
+struct gsd_copied_goroutine {
+	uint64_t address;               /**< of its g */
+	const uint8_t *g;               /**< gsd_layout_g_bytes() of it; NULL: it could not be read */
+	uint64_t m_address;             /**< of its M; 0: none */
+	const uint8_t *m;               /**< gsd_layout_m_bytes() of that; NULL: none, or not read */
+	enum gsd_stack_outcome outcome; /**< what became of its stack */
+	struct gsd_stack_view stack;    /**< the copy, from its stack pointer (or below it) to the end */
+	struct gsd_stack_view handler;  /**< the top of the other stack that its thread is on; empty: none */
+};
+
+/** What is known of the moment beside goroutines. Borrowed. */
+struct gsd_around {
+	const struct gsd_threads *threads;
+	bool finalizer_known;   /**< whether the runtime's flag could be read */
+	bool finalizer_running; /**< its value */
+};
+
+/** Makes goroutines of copies, one after the other; equal stacks become one. */
+struct gsd_analyst;
+
+/** @p runtime is borrowed and must outlive it. Errors: GSD_ERROR_NO_MEMORY, as everywhere below. */
+GSD_MUST_CHECK struct gsd_error *gsd_analyst_create(const struct gsd_runtime *runtime,
+						    const struct gsd_analysis_options *options,
+						    struct gsd_analyst **analyst_ret);
+void gsd_analyst_destroy(struct gsd_analyst *analyst);
+/**
+ * Decodes a header and walks the stack. @p exists_ret is false, and nothing else set, for one that is dead. A system
+ * goroutine that was not asked for is not walked.
+ */
+GSD_MUST_CHECK struct gsd_error *gsd_analyst_goroutine(struct gsd_analyst *analyst,
+						       const struct gsd_copied_goroutine *copied,
+						       const struct gsd_around *around,
+						       struct gsd_goroutine *goroutine_ret, bool *exists_ret);
+/** Takes a goroutine into the result, unless it is a system one that was not asked for; counts it. */
+GSD_MUST_CHECK struct gsd_error *gsd_analyst_keep(struct gsd_analyst *analyst, const struct gsd_goroutine *goroutine);
+/** Whether one started at @p start_pc is a system goroutine at some times and not at others. */
+bool gsd_analyst_depends_on_runtime(struct gsd_analyst *analyst, uint64_t start_pc);
+/** What was kept, with the stacks; the analyst is empty then. To be freed with gsd_analysis_free(). */
+struct gsd_analysis gsd_analyst_take(struct gsd_analyst *analyst);
+
+/** Element @p element of a plan that was carried out. @p link counts those with an M: elements are asked in order. */
+struct gsd_copied_goroutine gsd_copied_from_plan(const struct gsd_plan *plan, const struct gsd_layout *layout,
+						 size_t element, size_t *link);
 
 /** Decodes and walks every goroutine of @p moment that is to be reported. Errors: GSD_ERROR_NO_MEMORY. */
 GSD_MUST_CHECK struct gsd_error *gsd_goroutines_analyse(const struct gsd_runtime *runtime,

@@ -105,6 +105,7 @@ struct gsd_goroutine {
 	bool locked;          /**< locked to its thread */
 	bool never_ran;       /**< it still stands at the entry of its function */
 	bool ambiguous;       /**< not settled at the moment */
+	bool disagreed;       /**< the two ways of unwinding gave different stacks */
 };
 
 /** One executable mapping of the target, in order of address. */
