@@ -185,7 +185,17 @@ static struct gsd_error *find_runtime_in(struct object *object, const struct gsd
 	return gsd_runtime_find(&object->program, options->allgs_sources, options->layout_sources, runtime, found_ret);
 }
 
-/* A Go library in a program that is not Go: the first mapped file with a Go runtime in it. */
+/* Whether an error says only that the Go runtime is not in this file. It is destroyed then. */
+static bool is_elsewhere(struct gsd_error **error)
+{
+	if (*error == NULL || gsd_error_code(*error) != GSD_ERROR_NOT_GO)
+		return false;
+	gsd_error_destroy(*error);
+	*error = NULL;
+	return true;
+}
+
+/* A Go library in a program that is not Go, or libstd.so below one: the first mapped file with a Go runtime in it. */
 static struct gsd_error *find_runtime_in_libraries(struct gsd_process *process,
 						   const struct gsd_capture_options *options, struct object *object,
 						   struct gsd_runtime *runtime, bool *found_ret)
@@ -209,7 +219,7 @@ static struct gsd_error *find_runtime_in_libraries(struct gsd_process *process,
 			continue;
 		}
 		error = find_runtime_in(object, options, runtime, found_ret);
-		if (error != NULL || !*found_ret)
+		if (is_elsewhere(&error) || error != NULL || !*found_ret)
 			object_close(object);
 		GSD_TRY(error);
 	}
@@ -223,6 +233,7 @@ static struct gsd_error *find_runtime(struct gsd_process *process, const struct 
 	const char *path = gsd_process_exe_path(process);
 	GSD_TRY(object_open(process, path, gsd_process_exe(process), -1, object));
 	struct gsd_error *error = find_runtime_in(object, options, runtime, &found);
+	bool has_code = is_elsewhere(&error);
 	if (error == NULL && !found) {
 		object_close(object);
 		error = find_runtime_in_libraries(process, options, object, runtime, &found);
@@ -230,8 +241,10 @@ static struct gsd_error *find_runtime(struct gsd_process *process, const struct 
 	if (error == NULL && !found)
 		return gsd_error_because(gsd_error_create(GSD_ERROR_NOT_GO, 0, "read the goroutines of process %d (%s)",
 							  (int)gsd_process_pid(process), path),
-					 "it is not a Go program: neither it nor a library in it has a Go function "
-					 "table");
+					 has_code ? "it has a Go function table, but neither it nor a library in it "
+						    "names a function of the Go runtime (runtime.schedinit)"
+						  : "it is not a Go program: neither it nor a library in it has a Go "
+						    "function table");
 	if (error != NULL)
 		object_close(object);
 	return error;

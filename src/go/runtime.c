@@ -205,6 +205,27 @@ static void find_build_version(const struct gsd_program *program, const struct g
 	}
 }
 
+/* Code of libstd.so (-linkshared) goes through the global offset table, but its symbols are always there. */
+static struct gsd_error *find_version_symbol(const struct gsd_program *program, struct gsd_runtime *runtime)
+{
+	uint64_t address;
+	bool found = false;
+	char version[MAX_VERSION + 1];
+	if (program->elf == NULL)
+		return NULL;
+	struct gsd_error *error = gsd_elf_symbol(program->elf, "runtime.buildVersion", &address, &found);
+	if (error != NULL && gsd_error_code(error) == GSD_ERROR_NO_MEMORY)
+		return error;
+	if (error != NULL)
+		found = false; /* a broken symbol table: as if there were none */
+	gsd_error_destroy(error);
+	if (found && read_version_string(program, address + program->bias, version)) {
+		memcpy(runtime->version, version, sizeof version);
+		runtime->go_minor = gsd_parse_go_minor(version);
+	}
+	return NULL;
+}
+
 static struct gsd_error *find_version(const struct gsd_program *program, struct gsd_runtime *runtime)
 {
 	if (program->elf == NULL)
@@ -287,6 +308,16 @@ void gsd_runtime_free(struct gsd_runtime *runtime)
 	memset(runtime, 0, sizeof *runtime);
 }
 
+/* A program that is linked with -linkshared is Go code whose runtime is in a library (libstd.so). */
+static struct gsd_error *check_holds_runtime(const struct gsd_module *module)
+{
+	struct gsd_function function;
+	if (gsd_pclntab_find_name(&module->table, "runtime.schedinit", &function))
+		return NULL;
+	return gsd_error_because(gsd_error_create(GSD_ERROR_NOT_GO, 0, "find the Go runtime"),
+				 "a Go function table is there, but it does not name runtime.schedinit");
+}
+
 static struct gsd_error *find_first_module(const struct gsd_program *program, struct gsd_runtime *runtime,
 					   struct gsd_module *module_ret, bool *found_ret)
 {
@@ -296,14 +327,16 @@ static struct gsd_error *find_first_module(const struct gsd_program *program, st
 				table_hint(program), module_ret, found_ret));
 	if (!*found_ret)
 		return NULL;
-	struct gsd_error *error = NULL;
-	if (runtime->go_minor == 0)
+	struct gsd_error *error = check_holds_runtime(module_ret);
+	if (error == NULL && runtime->go_minor == 0)
 		find_build_version(program, module_ret, runtime);
-	if (runtime->go_minor == 0)
+	if (error == NULL && runtime->go_minor == 0)
+		error = find_version_symbol(program, runtime);
+	if (error == NULL && runtime->go_minor == 0)
 		error = gsd_error_because(gsd_error_create(GSD_ERROR_MISSING, 0, "find runtime.buildVersion"),
 					  "neither build information nor runtime.schedinit says which Go made this "
 					  "program");
-	else if (runtime->go_minor < GSD_GO_MINOR_OLDEST)
+	else if (error == NULL && runtime->go_minor < GSD_GO_MINOR_OLDEST)
 		error = too_old(runtime->version);
 	if (error == NULL)
 		error = settle_module_layout(program, runtime, module_ret);

@@ -19,6 +19,8 @@ type rules struct {
 	// writer is a function in the stack of the goroutine that wrote theirs, parked one in the stack of the same goroutine
 	// in ours. That goroutine's outermost function is root in both, and no other goroutine's is.
 	writer, parked, root string
+	// sum: theirs may list a stack more than once, ours need not.
+	sum bool
 	// framePointers: ours was unwound by frame pointers alone, which know nothing of some goroutines, at most unreadable of
 	// them, and miss the caller of a function without a frame where such a one was running or faulted.
 	framePointers bool
@@ -60,9 +62,10 @@ func compare(theirs, ours *profile.Profile, r rules) []string {
 			ourSamples[i].Location = cutLocations(s.Location, r.cut)
 		}
 	}
-	byName := diffCounts(&d, "stacks by name", group(theirSamples, nameKey, r.cut > 0), group(ourSamples, nameKey, r.cut > 0))
+	sum := r.sum || r.cut > 0
+	byName := diffCounts(&d, "stacks by name", group(theirSamples, nameKey, sum), group(ourSamples, nameKey, sum))
 	if byName {
-		diffCounts(&d, "stacks by address", group(theirSamples, addressKey, r.cut > 0), group(ourSamples, addressKey, r.cut > 0))
+		diffCounts(&d, "stacks by address", group(theirSamples, addressKey, sum), group(ourSamples, addressKey, sum))
 	}
 	return d.lines
 }
