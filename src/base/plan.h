@@ -15,13 +15,13 @@
 struct gsd_registers {
 	uint64_t pc;
 	uint64_t sp;
-	uint64_t bp;
+	uint64_t bp; /**< 0: not known (of a thread in D state or in a core dump) */
 };
 
 /** What is known of a thread in the moment. */
 enum gsd_thread_state {
-	GSD_THREAD_STOPPED,         /**< stopped, registers known */
-	GSD_THREAD_UNINTERRUPTIBLE, /**< in vfork or D state: cannot run user code; registers unknown */
+	GSD_THREAD_STOPPED,         /**< runs no user code, registers known */
+	GSD_THREAD_UNINTERRUPTIBLE, /**< in vfork or D state: runs no user code; registers unknown */
 	GSD_THREAD_GONE             /**< ended while we looked */
 };
 

@@ -192,19 +192,66 @@ char gsd_stat_state(const char *text)
 	return end != NULL && end[1] == ' ' ? end[2] : '\0';
 }
 
-bool gsd_stat_is_kernel_thread(const char *text)
+/* The field of a stat file's @p text with the number that proc(5) gives it, the fourth or a later one; NULL if none. */
+static const char *stat_field(const char *text, unsigned number)
 {
 	const char *end = strrchr(text, ')');
 	if (end == NULL || end[1] != ' ' || end[2] == '\0')
-		return false;
-	/* After the state come ppid, pgrp, session, tty, tpgid (these may be negative), then the flags. */
-	const char *position = end + 3;
-	for (int i = 0; i < 5; i++) {
-		char *next;
-		(void)strtoll(position, &next, 10);
-		if (next == position)
-			return false;
-		position = next;
+		return NULL;
+	const char *position = end + 3; /* behind the state, the third one */
+	for (unsigned i = 4; i < number; i++) {
+		position += strspn(position, " ");
+		position += strcspn(position, " ");
 	}
-	return (strtoul(position, NULL, 10) & KERNEL_THREAD_FLAG) != 0;
+	position += strspn(position, " ");
+	return *position >= '0' && *position <= '9' ? position : NULL;
+}
+
+bool gsd_stat_is_kernel_thread(const char *text)
+{
+	const char *flags = stat_field(text, 9);
+	return flags != NULL && (strtoul(flags, NULL, 10) & KERNEL_THREAD_FLAG) != 0;
+}
+
+bool gsd_stat_registers(const char *text, uint64_t *pc_ret, uint64_t *sp_ret)
+{
+	const char *stack_pointer = stat_field(text, 29);
+	const char *instruction_pointer = stat_field(text, 30);
+	if (stack_pointer == NULL || instruction_pointer == NULL)
+		return false;
+	uint64_t sp = strtoull(stack_pointer, NULL, 10);
+	uint64_t pc = strtoull(instruction_pointer, NULL, 10);
+	if (sp == 0 || pc == 0)
+		return false;
+	*sp_ret = sp;
+	*pc_ret = pc;
+	return true;
+}
+
+bool gsd_syscall_parse(const char *text, uint64_t *pc_ret, uint64_t *sp_ret)
+{
+	/* "running", "-1 SP PC", or "NUMBER ARGUMENTS... SP PC" (fs/proc/base.c, proc_pid_syscall). */
+	uint64_t last[2] = {0, 0};
+	const char *word = text;
+	unsigned words = 0;
+	for (; *word != '\0' && *word != '\n'; words++) {
+		char *end;
+		uint64_t value = strtoull(word, &end, 0);
+		if (end == word)
+			return false;
+		last[0] = last[1];
+		last[1] = value;
+		word = end + strspn(end, " ");
+	}
+	if ((words != 3 && words != 9) || last[0] == 0 || last[1] == 0)
+		return false;
+	*sp_ret = last[0];
+	*pc_ret = last[1];
+	return true;
+}
+
+bool gsd_status_dumps_core(const char *text)
+{
+	/* The kernel escapes newlines in the name, so that no name looks like this. */
+	return strstr(text, "\nCoreDumping:\t1") != NULL;
 }

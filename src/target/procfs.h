@@ -53,4 +53,19 @@ char gsd_stat_state(const char *text);
 /** Whether the stat file's @p text is that of a kernel thread. */
 bool gsd_stat_is_kernel_thread(const char *text);
 
+/**
+ * Where a thread left user code, in the NUL-terminated @p text of its `syscall` file. False when it was running, or
+ * never was in user code.
+ */
+bool gsd_syscall_parse(const char *text, uint64_t *pc_ret, uint64_t *sp_ret);
+
+/**
+ * The same from the @p text of its stat file, where the kernel puts it for threads that end or wait for a core dump.
+ * False when it does not.
+ */
+bool gsd_stat_registers(const char *text, uint64_t *pc_ret, uint64_t *sp_ret);
+
+/** Whether the @p text of a status file (Linux 4.15 or newer) says that its process is writing a core dump. */
+bool gsd_status_dumps_core(const char *text);
+
 #endif

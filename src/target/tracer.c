@@ -34,6 +34,8 @@
 #define NAP_NS      20000
 /* How often a refusal to trace is asked again. */
 #define SEIZE_ATTEMPTS 4
+/* How long threads may take to come to rest when their process begins to dump core. */
+#define DUMP_SETTLING_NS ((uint64_t)50 * 1000 * 1000)
 
 struct directory_entry {
 	uint64_t inode;
@@ -149,6 +151,23 @@ static uint64_t id_inside(const struct gsd_tracer *tracer, pid_t tid)
 	    !gsd_status_parse(tracer->entries, &status))
 		return 0;
 	return (uint64_t)status.pid_innermost;
+}
+
+/*
+ * What the kernel tells of the registers of a thread that cannot be stopped because it does not run: where it left user
+ * code. No frame pointer. False when it tells nothing.
+ */
+static bool registers_in_proc(const struct gsd_tracer *tracer, struct gsd_thread *thread)
+{
+	char text[1024];
+	struct gsd_registers registers = {0};
+	bool told = (read_task_file(tracer, thread->tid, "/syscall", text, sizeof text) &&
+		     gsd_syscall_parse(text, &registers.pc, &registers.sp)) ||
+		    (read_task_file(tracer, thread->tid, "/stat", text, sizeof text) &&
+		     gsd_stat_registers(text, &registers.pc, &registers.sp));
+	if (told)
+		thread->registers = registers;
+	return told;
 }
 
 static bool is_ended(char state)
@@ -330,8 +349,10 @@ static void settle_silent(struct gsd_tracer *tracer)
 			continue;
 		char state = state_in_proc(tracer, tracer->threads->items[i].tid);
 		if (state == 'D') {
+			struct gsd_thread *thread = &tracer->threads->items[i];
 			tracer->tracees[i].state = GSD_TRACEE_STUCK;
-			tracer->threads->items[i].state = GSD_THREAD_UNINTERRUPTIBLE;
+			thread->state =
+				registers_in_proc(tracer, thread) ? GSD_THREAD_STOPPED : GSD_THREAD_UNINTERRUPTIBLE;
 		} else if (is_ended(state)) {
 			tracer->tracees[i].state = GSD_TRACEE_GONE;
 		}
@@ -398,20 +419,67 @@ static bool stop_all(struct gsd_tracer *tracer)
 	return any_thread_is_left(tracer) ? true : fail(tracer, GSD_TRACER_ENDED, ESRCH, 0);
 }
 
+/* Whether the target writes a core dump. Any thread's status says so; the first one may have ended. */
+static bool dumps_core(const struct gsd_tracer *tracer)
+{
+	const struct gsd_threads *threads = tracer->threads;
+	for (size_t i = 0; i < threads->count; i++) {
+		if (tracer->tracees[i].state == GSD_TRACEE_SEIZED &&
+		    read_task_file(tracer, threads->items[i].tid, "/status", tracer->entries, GSD_ENTRY_BUFFER_SIZE))
+			return gsd_status_dumps_core(tracer->entries);
+	}
+	return false;
+}
+
+/*
+ * A process that dumps core stands still until its end, and must not be interrupted: the thread that writes would take
+ * the wake-up for a signal and cut the dump short (fs/pipe.c, pipe_write). Its threads are where they left user code.
+ * Some may still be on their way to where they wait; they are given a moment.
+ */
+static void take_dumping(struct gsd_tracer *tracer)
+{
+	uint64_t start = gsd_now_ns();
+	for (;;) {
+		size_t left = 0;
+		for (size_t i = 0; i < tracer->threads->count; i++) {
+			struct gsd_thread *thread = &tracer->threads->items[i];
+			if (tracer->tracees[i].state != GSD_TRACEE_SEIZED || thread->state == GSD_THREAD_STOPPED)
+				continue;
+			bool told = registers_in_proc(tracer, thread);
+			thread->state = told ? GSD_THREAD_STOPPED : GSD_THREAD_UNINTERRUPTIBLE;
+			left += told ? 0 : 1;
+		}
+		uint64_t waited = gsd_now_ns() - start;
+		if (left == 0 || waited > DUMP_SETTLING_NS)
+			return;
+		give_way(waited);
+	}
+}
+
+static void note_the_moment(struct gsd_tracer *tracer)
+{
+	struct timespec wall;
+	clock_gettime(CLOCK_REALTIME, &wall);
+	tracer->figures.halted_unix_ns = (uint64_t)wall.tv_sec * 1000000000U + (uint64_t)wall.tv_nsec;
+	tracer->figures.halted_monotonic_ns = gsd_now_ns();
+}
+
 bool gsd_tracer_halt(struct gsd_tracer *tracer)
 {
 	enter_stage(tracer, GSD_STAGE_SEIZING, gsd_now_ns());
 	bool more;
 	if (!list_threads(tracer, &more) || !seize_listed(tracer))
 		return false;
+	if (dumps_core(tracer)) {
+		take_dumping(tracer);
+		note_the_moment(tracer);
+		return true;
+	}
 	tracer->start_ns = gsd_now_ns();
 	enter_stage(tracer, GSD_STAGE_STOPPING, tracer->start_ns);
 	if (!stop_all(tracer))
 		return false;
-	struct timespec wall;
-	clock_gettime(CLOCK_REALTIME, &wall);
-	tracer->figures.halted_unix_ns = (uint64_t)wall.tv_sec * 1000000000U + (uint64_t)wall.tv_nsec;
-	tracer->figures.halted_monotonic_ns = gsd_now_ns();
+	note_the_moment(tracer);
 	return true;
 }
 

@@ -175,6 +175,53 @@ static void stat_is_understood_whatever_the_name_looks_like(void **state)
 	assert_false(gsd_stat_is_kernel_thread("7 (a) S 0 0"));
 }
 
+/* Lines as Linux 6.18 writes them; what proc(5) calls kstkesp and kstkeip are the 29th and the 30th. */
+static void registers_are_taken_from_what_the_kernel_tells(void **state)
+{
+	(void)state;
+	uint64_t pc = 1;
+	uint64_t sp = 2;
+	assert_true(gsd_syscall_parse("0 0x0 0xc000 0x1000 0x0 0x0 0x0 0xc00008cb60 0x40334e\n", &pc, &sp));
+	assert_int_equal(sp, 0xc00008cb60);
+	assert_int_equal(pc, 0x40334e);
+	assert_true(gsd_syscall_parse("-1 0x7ffc0 0x401\n", &pc, &sp));
+	assert_int_equal(sp, 0x7ffc0);
+	assert_int_equal(pc, 0x401);
+	assert_true(gsd_stat_registers("7 (a) 1) D 1 7 7 0 -1 4194304 1 2 3 4 5 6 7 8 20 0 5 0 11 12 13 14 15 16 17 "
+				       "140721 4198400 0 0\n",
+				       &pc, &sp));
+	assert_int_equal(sp, 140721);
+	assert_int_equal(pc, 4198400);
+}
+
+static void registers_that_the_kernel_keeps_are_not_made_up(void **state)
+{
+	(void)state;
+	uint64_t pc = 1;
+	uint64_t sp = 2;
+	static const char *const calls[] = {
+		"running\n",    "", "\n", "-1 0x0 0x0\n", "-1 0x10 0x0\n", "0x10 0x20\n", "1 2 3 4 5 6\n",
+		"-1 0x10 rip\n"};
+	for (size_t i = 0; i < GSD_ARRAY_SIZE(calls); i++)
+		assert_false(gsd_syscall_parse(calls[i], &pc, &sp));
+	assert_false(gsd_stat_registers("7 (a) S 1 7 7 0 -1 0 1 2 3 4 5 6 7 8 20 0 5 0 11 12 13 14 15 16 17 0 0 0\n",
+					&pc, &sp));
+	assert_false(
+		gsd_stat_registers("7 (a) S 1 7 7 0 -1 0 1 2 3 4 5 6 7 8 20 0 5 0 11 12 13 14 15 16 17 9", &pc, &sp));
+	assert_false(gsd_stat_registers("7 (a)", &pc, &sp));
+	assert_int_equal(pc, 1);
+	assert_int_equal(sp, 2);
+}
+
+static void a_core_dump_is_seen_and_a_name_is_none(void **state)
+{
+	(void)state;
+	assert_true(gsd_status_dumps_core("Name:\ta\nState:\tD\nCoreDumping:\t1\nThreads:\t1\n"));
+	assert_false(gsd_status_dumps_core("Name:\ta\nState:\tD\nCoreDumping:\t0\nThreads:\t1\n"));
+	assert_false(gsd_status_dumps_core("Name:\tCoreDumping:\t1\nState:\tS\n"));
+	assert_false(gsd_status_dumps_core(""));
+}
+
 static void only_64_bit_x86_programs_are_accepted(void **state)
 {
 	(void)state;
@@ -210,6 +257,9 @@ int main(void)
 		cmocka_unit_test_teardown(every_prefix_of_maps_is_harmless, free_maps),
 		cmocka_unit_test(status_gives_its_fields_whatever_the_name_says),
 		cmocka_unit_test(stat_is_understood_whatever_the_name_looks_like),
+		cmocka_unit_test(registers_are_taken_from_what_the_kernel_tells),
+		cmocka_unit_test(registers_that_the_kernel_keeps_are_not_made_up),
+		cmocka_unit_test(a_core_dump_is_seen_and_a_name_is_none),
 		cmocka_unit_test(only_64_bit_x86_programs_are_accepted),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
