@@ -38,7 +38,7 @@ static struct gsd_error *add_location(struct gsd_frame_array *frames, const stru
 {
 	for (size_t i = 0; i < location->line_count; i++) {
 		struct gsd_frame frame = frame_of(&location->lines[i], location->address);
-		frame.inlined = i + 1 < location->line_count;
+		frame.inlined = i + 1 < location->line_count || location->inlined;
 		if (!gsd_frame_array_append(frames, frame))
 			return gsd_error_no_memory();
 	}

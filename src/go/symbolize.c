@@ -27,6 +27,7 @@ struct place {
 	size_t location_count;
 	uint32_t logical_frames; /* that the runtime's list counts */
 	uint8_t special;         /* of its outermost function */
+	bool inlined;            /* the outermost function is elided: what is left of the word is inlined into it */
 };
 GSD_DEFINE_ARRAY(place_array, struct place)
 
@@ -177,7 +178,8 @@ static struct gsd_error *expand(struct gsd_symbolizer *symbolizer, struct expans
 			.name = inlined ? call.name : expansion->function.name,
 			.start_line = inlined ? call.start_line : expansion->function.start_line,
 			.special = gsd_code_special(symbolizer->code, inlined ? call.id : expansion->function.id)};
-		if (!elided(frame.special, called_by_panic)) {
+		place->inlined = elided(frame.special, called_by_panic);
+		if (!place->inlined) {
 			place->logical_frames++;
 			GSD_TRY(append_line(symbolizer, expansion, &frame));
 		}
@@ -193,7 +195,7 @@ static struct gsd_error *expand(struct gsd_symbolizer *symbolizer, struct expans
 /* ---- places ---- */
 
 /* A location of scratch lines [start, end). */
-static struct gsd_error *make_location(struct gsd_symbolizer *symbolizer, size_t start, size_t end)
+static struct gsd_error *make_location(struct gsd_symbolizer *symbolizer, size_t start, size_t end, bool inlined)
 {
 	size_t count = end - start;
 	const struct placed_line *placed = symbolizer->scratch.items + start;
@@ -207,7 +209,8 @@ static struct gsd_error *make_location(struct gsd_symbolizer *symbolizer, size_t
 					  .address = placed->address,
 					  .return_address = placed->address == 0 ? 0 : placed->address + 1,
 					  .lines = lines,
-					  .line_count = count};
+					  .line_count = count,
+					  .inlined = inlined};
 	return location_array_append(&symbolizer->locations, location) ? NULL : gsd_error_no_memory();
 }
 
@@ -224,7 +227,7 @@ static struct gsd_error *make_locations(struct gsd_symbolizer *symbolizer, struc
 		while (end < scratch->count &&
 		       strcmp(scratch->items[end].line.function, scratch->items[end - 1].line.function) != 0)
 			end++;
-		GSD_TRY(make_location(symbolizer, start, end));
+		GSD_TRY(make_location(symbolizer, start, end, end < scratch->count || place->inlined));
 		start = end;
 	}
 	place->location_count = symbolizer->locations.count - place->first_location;

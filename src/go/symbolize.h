@@ -31,6 +31,7 @@ struct gsd_location {
 	uint64_t return_address; /**< as the runtime has it in its list: address + 1 */
 	const struct gsd_line *lines;
 	size_t line_count; /**< at least 1 */
+	bool inlined;      /**< the last line, too, is inlined: into the next location, or a wrapper that is left out */
 };
 
 /** Locations of a stack; reused from call to call. */

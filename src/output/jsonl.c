@@ -77,7 +77,7 @@ static void write_location(struct gsd_json *json, const struct gsd_location *loc
 		const struct gsd_line *line = &location->lines[i];
 		gsd_json_open(json, NULL, '{');
 		write_frame(json, line, location->address);
-		gsd_json_bool(json, "inlined", i + 1 < location->line_count);
+		gsd_json_bool(json, "inlined", i + 1 < location->line_count || location->inlined);
 		gsd_json_bool(json, "native", line->entry == 0 && location->address != 0);
 		gsd_json_close(json, '}');
 	}
