@@ -162,7 +162,7 @@ struct gsd_frame {
 	uint64_t pc;    /**< the call, as pprof has it: return address − 1; or the instruction that was executing
 			     when the innermost frame's thread was stopped or interrupted. 0: no code */
 	uint64_t entry; /**< of the function that contains the code; 0: not known */
-	bool inlined;   /**< its code is part of the next frame's */
+	bool inlined;   /**< its code is part of the next frame's, or of a wrapper that is left out */
 	bool native;    /**< not Go code */
 };
 
@@ -182,9 +182,10 @@ struct gsd_goroutine_info {
 	const char *state;       /**< what a person calls it: the wait reason when it has one, else the status */
 	const char *status;      /**< "runnable", "running", "syscall", "waiting", "copystack", "preempted", "leaked" */
 	const char *wait_reason; /**< the runtime's words ("chan receive"); NULL when it does not wait, or has none */
-	bool wait_known;         /**< whether it is known since when it has been waiting or in its system call: the
-				      runtime notes that in the first garbage collection that finds it so */
-	uint64_t wait_ns;        /**< for how long it has at least been so, when known */
+	bool wait_known;  /**< whether the runtime has noted since when it has been waiting or in its system call:
+			       it does in the first garbage collection that finds it so */
+	uint64_t wait_ns; /**< for how long, when noted: since the end of the collection before that one, so it is
+			       too long by less than the time between two collections */
 
 	bool system;            /**< one of the runtime's own */
 	bool locked;            /**< locked to its thread */

@@ -571,7 +571,7 @@ static struct gsd_error *fill_snapshot(struct gsd_capture *capture, struct gsd_p
 {
 	struct gsd_snapshot *snapshot = &capture->snapshot;
 	snapshot->time_unix_ns = copy->figures.halted_unix_ns;
-	snapshot->time_monotonic_ns = copy->figures.halted_monotonic_ns;
+	snapshot->time_monotonic_ns = copy->figures.halted_monotonic_ns + (uint64_t)gsd_process_clock_ahead_ns(process);
 	snapshot->go_minor = capture->runtime.go_minor;
 	snapshot->go_version = capture->runtime.version;
 	snapshot->exe = capture->stats.exe;

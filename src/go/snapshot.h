@@ -88,7 +88,7 @@ struct gsd_goroutine {
 	uint64_t parent_goid; /**< 0: unknown */
 	uint64_t creator_pc;  /**< return address of the `go` statement; 0: none (the first goroutine) */
 	uint64_t start_pc;    /**< entry of the goroutine's function; 0: made for a C thread */
-	uint64_t wait_since;  /**< CLOCK_MONOTONIC ns, set by the garbage collector; 0: unknown */
+	uint64_t wait_since;  /**< the target's CLOCK_MONOTONIC ns, set by the garbage collector; 0: unknown */
 	uint64_t stack_low;   /**< its stack is [stack_low, stack_low + stack_size) */
 	uint32_t stack_size;  /**< bytes reserved; 0: the bounds contradict each other */
 	uint32_t stack_used;  /**< bytes from its stack pointer to the end; 0: not known */
@@ -134,7 +134,7 @@ struct gsd_snapshot {
 	struct gsd_snapshot_mapping *mappings;
 	size_t mapping_count;
 	uint64_t time_unix_ns;      /**< wall clock of the moment */
-	uint64_t time_monotonic_ns; /**< CLOCK_MONOTONIC of the moment, for wait_since */
+	uint64_t time_monotonic_ns; /**< the target's CLOCK_MONOTONIC in the moment, for wait_since */
 	unsigned go_minor;          /**< 18 for Go 1.18 */
 	const char *go_version;
 	const char *exe;
@@ -167,8 +167,8 @@ const char *gsd_goroutine_state(const struct gsd_snapshot *snapshot, const struc
 /** The wait reason of one that waits; NULL when it does not, or has none. */
 const char *gsd_goroutine_wait_reason(const struct gsd_snapshot *snapshot, const struct gsd_goroutine *goroutine);
 /**
- * How long it has been waiting or in a system call, at least: the garbage collector notes the time of the first cycle
- * that finds it so. False when no cycle has.
+ * How long it has been waiting or in a system call, as the runtime counts it: the first collection that finds it so
+ * notes when the one before came to its end (runtime/mgcmark.go, markroot; mgc.go, gcMark). False when none has.
  */
 bool gsd_goroutine_wait_ns(const struct gsd_snapshot *snapshot, const struct gsd_goroutine *goroutine,
 			   uint64_t *wait_ns_ret);

@@ -414,6 +414,17 @@ struct gsd_error *gsd_process_environment(struct gsd_process *process, const cha
 	return NULL;
 }
 
+static int64_t clock_offset(int directory, const char *name)
+{
+	char text[256];
+	return gsd_procfs_read(directory, name, text, sizeof text, NULL) == 0 ? gsd_clock_offset_parse(text) : 0;
+}
+
+int64_t gsd_process_clock_ahead_ns(const struct gsd_process *process)
+{
+	return clock_offset(process->directory, "timens_offsets") - clock_offset(AT_FDCWD, "/proc/self/timens_offsets");
+}
+
 bool gsd_process_ended(const struct gsd_process *process)
 {
 	return find_live_thread(process) == 0;

@@ -55,6 +55,11 @@ const struct gsd_mapping *gsd_process_mappings(const struct gsd_process *process
  */
 GSD_MUST_CHECK struct gsd_error *gsd_process_open_mapping(struct gsd_process *process,
 							  const struct gsd_mapping *mapping, int *fd_ret);
+/**
+ * How far its CLOCK_MONOTONIC is ahead of that of this process, in ns: other time namespaces have other ones
+ * (time_namespaces(7)). 0 where the kernel does not say.
+ */
+int64_t gsd_process_clock_ahead_ns(const struct gsd_process *process);
 /** The value of an environment variable at the program's start, or NULL; the caller frees it. */
 GSD_MUST_CHECK struct gsd_error *gsd_process_environment(struct gsd_process *process, const char *name,
 							 char **value_ret);

@@ -10,6 +10,9 @@
 /* include/linux/sched.h; the kernel shows it in field 9 of stat, to everyone. */
 #define KERNEL_THREAD_FLAG 0x00200000UL
 
+#define NS_PER_SECOND     INT64_C(1000000000)
+#define MAX_CLOCK_SECONDS (INT64_MAX / NS_PER_SECOND / 2) /* the kernel's own limit: KTIME_SEC_MAX / 2 */
+
 /* Reads until the end or until @p capacity bytes. */
 static int read_to_end(int fd, char *buffer, size_t capacity, size_t *length_ret)
 {
@@ -190,6 +193,26 @@ char gsd_stat_state(const char *text)
 	/* The name may hold anything, ") R 1" included; nothing after it holds a parenthesis. */
 	const char *end = strrchr(text, ')');
 	return end != NULL && end[1] == ' ' ? end[2] : '\0';
+}
+
+/* kernel/time/namespace.c, proc_timens_show_offsets: a clock, seconds, nanoseconds (never negative). */
+int64_t gsd_clock_offset_parse(const char *text)
+{
+	static const char clock[] = "monotonic";
+	for (const char *line = text; line[0] != '\0';) {
+		if (strncmp(line, clock, sizeof clock - 1) == 0) {
+			char *next;
+			long long seconds = strtoll(line + sizeof clock - 1, &next, 10);
+			long long ns = strtoll(next, NULL, 10);
+			if (seconds > MAX_CLOCK_SECONDS || seconds < -MAX_CLOCK_SECONDS || ns < 0 ||
+			    ns >= NS_PER_SECOND)
+				return 0;
+			return seconds * NS_PER_SECOND + ns;
+		}
+		line += strcspn(line, "\n");
+		line += *line == '\n';
+	}
+	return 0;
 }
 
 /* The field of a stat file's @p text with the number that proc(5) gives it, the fourth or a later one; NULL if none. */

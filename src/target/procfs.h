@@ -50,6 +50,12 @@ bool gsd_status_parse(const char *text, struct gsd_status *status_ret);
 /** The state letter in the NUL-terminated @p text of a stat file, whatever the name in it looks like; 0 if none. */
 char gsd_stat_state(const char *text);
 
+/**
+ * The offset of CLOCK_MONOTONIC in the NUL-terminated @p text of a timens_offsets file, in ns; 0 when it has none or is
+ * not plausible.
+ */
+int64_t gsd_clock_offset_parse(const char *text);
+
 /** Whether the stat file's @p text is that of a kernel thread. */
 bool gsd_stat_is_kernel_thread(const char *text);
 

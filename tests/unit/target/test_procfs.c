@@ -222,6 +222,22 @@ static void a_core_dump_is_seen_and_a_name_is_none(void **state)
 	assert_false(gsd_status_dumps_core(""));
 }
 
+static void the_offset_of_a_time_namespace_is_seconds_and_never_negative_nanoseconds(void **state)
+{
+	(void)state;
+	assert_int_equal(gsd_clock_offset_parse("monotonic           0         0\nboottime            0         0\n"),
+			 0);
+	assert_int_equal(gsd_clock_offset_parse("monotonic 12 345678901\nboottime 99 0\n"), 12345678901);
+	assert_int_equal(gsd_clock_offset_parse("boottime 99 0\nmonotonic -2 900000000\n"), -1100000000);
+	assert_int_equal(gsd_clock_offset_parse("boottime 99 0\n"), 0);
+	assert_int_equal(gsd_clock_offset_parse("monotonic"), 0);
+	assert_int_equal(gsd_clock_offset_parse(""), 0);
+	assert_int_equal(gsd_clock_offset_parse("monotonic 1 1000000000"), 0);
+	assert_int_equal(gsd_clock_offset_parse("monotonic 1 -1"), 0);
+	assert_int_equal(gsd_clock_offset_parse("monotonic 9223372036854775807 0"), 0);
+	assert_int_equal(gsd_clock_offset_parse("monotonic -9223372036854775808 0"), 0);
+}
+
 static void only_64_bit_x86_programs_are_accepted(void **state)
 {
 	(void)state;
@@ -260,6 +276,7 @@ int main(void)
 		cmocka_unit_test(registers_are_taken_from_what_the_kernel_tells),
 		cmocka_unit_test(registers_that_the_kernel_keeps_are_not_made_up),
 		cmocka_unit_test(a_core_dump_is_seen_and_a_name_is_none),
+		cmocka_unit_test(the_offset_of_a_time_namespace_is_seconds_and_never_negative_nanoseconds),
 		cmocka_unit_test(only_64_bit_x86_programs_are_accepted),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
