@@ -5,6 +5,7 @@ instruction through /proc/PID/mem, and the first thread that comes there spins u
 Where to hold is found in the disassembly by what the instruction does, never by a number.
 """
 
+import contextlib
 import ctypes
 import functools
 import json
@@ -155,6 +156,13 @@ class Program:
         if got != line:
             raise Failed(f"the program said {got!r} instead of {line!r}; status {self.process.poll()}")
 
+    def has_said(self, line):
+        """Whether it has said that; it says nothing else."""
+        if select.select([self.process.stdout], [], [], 0)[0]:
+            self.expect(line)
+            return True
+        return False
+
     def tell(self, action):
         self.process.stdin.write(action + "\n")
         self.process.stdin.flush()
@@ -193,6 +201,8 @@ class Program:
 
     def go_on(self, address):
         """Moves the thread that is held on to ADDRESS."""
+        if address in self.holds:
+            raise Failed("it is there already")
         before = dict(self.holds)
         self.hold(address)
         for old, bytes_before in before.items():
@@ -205,7 +215,7 @@ class Program:
         self.process.stdin.close()
         rest = self.process.stdout.read()
         status = self.process.wait(PATIENCE)
-        if status != 0 or rest:
+        if status != 0 or rest not in ("", "PASS\n"):
             raise Failed(f"the program ended with status {status} and said {rest!r}")
 
     def close(self):
@@ -227,6 +237,18 @@ class Program:
 
 
 # ---- the tool ----
+
+
+@contextlib.contextmanager
+def environment(**changes):
+    """Sets variables, or leaves those alone that are empty."""
+    before = dict(os.environ)
+    os.environ.update({name: value for name, value in changes.items() if value})
+    try:
+        yield
+    finally:
+        os.environ.clear()
+        os.environ.update(before)
 
 
 class Goroutine:
@@ -252,8 +274,8 @@ class Dump:
         return [g for g in self.goroutines if any(f in g.frames for f in functions)]
 
 
-def dump(program, *options):
-    """All goroutines of the program. The tool must have left it as it was."""
+def dump(program, *options, traced_by="0"):
+    """All goroutines of the program. The tool must have left it as it was, and as traced as it was."""
     pid = program.pid
     before = {tid: state_of(pid, tid) for tid in threads(pid)}
     start = time.monotonic()
@@ -262,7 +284,7 @@ def dump(program, *options):
     seconds = time.monotonic() - start
     for tid in threads(pid):
         status = status_of(pid, tid)
-        if status["TracerPid"] != "0":
+        if status["TracerPid"] not in ("0", traced_by):
             raise Failed(f"thread {tid} is still traced by {status['TracerPid']}")
         was_stopped, is_stopped = before.get(tid, "?") == "T", status["State"][0] == "T"
         if was_stopped != is_stopped:
