@@ -12,7 +12,6 @@ import json
 import os
 import re
 import select
-import signal
 import struct
 import subprocess
 import time
@@ -91,7 +90,7 @@ def entry(function):
 
 # ---- looking at threads ----
 
-PTRACE_CONT, PTRACE_GETREGS, PTRACE_DETACH, PTRACE_SEIZE, PTRACE_INTERRUPT = 7, 12, 17, 0x4206, 0x4207
+PTRACE_GETREGS, PTRACE_DETACH, PTRACE_SEIZE, PTRACE_INTERRUPT = 12, 17, 0x4206, 0x4207
 WALL = 0x40000000
 libc = ctypes.CDLL(None, use_errno=True)
 libc.ptrace.argtypes = [ctypes.c_long, ctypes.c_long, ctypes.c_void_p, ctypes.c_void_p]
@@ -141,7 +140,6 @@ class Program:
 
     def __init__(self, go, kind="default", **environment):
         self.path = os.path.join(FIXTURES, "go" + go, kind, "hold")
-        self.go = tuple(map(int, go.split(".")))
         self.process = subprocess.Popen([self.path], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                                         stderr=subprocess.DEVNULL, text=True, env={**os.environ, **environment})
         self.pid = self.process.pid
@@ -173,6 +171,9 @@ class Program:
 
     def word(self, name):
         return struct.unpack("<q", os.pread(self.memory, 8, symbols(self.path)[name]))[0]
+
+    def set(self, name, value):
+        os.pwrite(self.memory, struct.pack("<i", value), symbols(self.path)[name])
 
     def hold(self, place):
         """Threads that come to PLACE spin there from now on."""

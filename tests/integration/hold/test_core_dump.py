@@ -86,7 +86,6 @@ def check(condition, what, dump=None):
 
 def check_dump(dump, spinning_states):
     check(dump.exit == 0, f"exit status {dump.exit}", dump)
-    check(dump.seconds < 5, f"it took {dump.seconds:.1f} s", dump)
     parked = [g for g in dump.of("main.parked") if g.frames[-1] in ("main.start.func1", "main.start.gowrap1")]
     check(len(parked) == 3, "the three parked goroutines", dump)
     spinning = dump.of("main.spinning")

