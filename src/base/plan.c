@@ -4,16 +4,13 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 
 #include "base/cursor.h"
 #include "base/error.h"
+#include "base/touched.h"
 
-#define RUN_GAP        1024      /* headers closer than this are read in one run */
-#define RUN_BYTES      (1 << 20) /* a run does not get longer, so that one unreadable page costs little */
-#define HUGE_PAGE_SIZE ((size_t)2 << 20)
-/* A quarter less time for 150 MB; but finding huge pages for 1.3 GB took the kernel seconds (both measured). */
-#define HUGE_PAGES_LIMIT  ((size_t)256 << 20)
+#define RUN_GAP           1024      /* headers closer than this are read in one run */
+#define RUN_BYTES         (1 << 20) /* a run does not get longer, so that one unreadable page costs little */
 #define PAGE_SIZE         4096
 #define WHOLE_STACK_BYTES ((uint64_t)1 << 20) /* a running stack without a thread on it is read whole up to here */
 
@@ -31,33 +28,11 @@ static int by_address(const void *left, const void *right)
 	return (a->address > b->address) - (a->address < b->address);
 }
 
-/* Memory that is touched: its pages are there when this returns. */
-static void *allocate_touched(size_t count, size_t size)
-{
-	size_t bytes;
-	if (__builtin_mul_overflow(count == 0 ? 1 : count, size, &bytes))
-		return NULL;
-	uint8_t *memory = NULL;
-	bool huge = bytes >= HUGE_PAGE_SIZE && bytes <= HUGE_PAGES_LIMIT;
-	if (posix_memalign((void **)&memory, huge ? HUGE_PAGE_SIZE : PAGE_SIZE, bytes) != 0)
-		return NULL;
-	if (huge)
-		(void)madvise(memory, bytes, MADV_HUGEPAGE); /* only a wish */
-	/* All pages at once where the kernel can do that. */
-	if (madvise(memory, bytes, MADV_POPULATE_WRITE) == 0)
-		return memory;
-	/* volatile: the compiler would make a calloc of it, and that touches nothing */
-	for (size_t i = 0; i < bytes; i += PAGE_SIZE)
-		((volatile uint8_t *)memory)[i] = 0;
-	((volatile uint8_t *)memory)[bytes - 1] = 0;
-	return memory;
-}
-
 /* Sorts the known headers and joins neighbours to runs; headers[] then point into run_bytes. */
 static struct gsd_error *make_runs(struct gsd_plan *plan, const uint64_t *known, size_t known_count)
 {
 	struct placed *placed = reallocarray(NULL, known_count == 0 ? 1 : known_count, sizeof *placed);
-	plan->runs = allocate_touched(known_count, sizeof *plan->runs);
+	plan->runs = gsd_allocate_touched(known_count, sizeof *plan->runs);
 	if (placed == NULL || plan->runs == NULL) {
 		free(placed);
 		return gsd_error_no_memory();
@@ -79,7 +54,7 @@ static struct gsd_error *make_runs(struct gsd_plan *plan, const uint64_t *known,
 			bytes += plan->header_size;
 		}
 	}
-	plan->run_bytes = allocate_touched(bytes, 1);
+	plan->run_bytes = gsd_allocate_touched(bytes, 1);
 	if (plan->run_bytes == NULL) {
 		free(placed);
 		return gsd_error_no_memory();
@@ -113,16 +88,16 @@ struct gsd_error *gsd_plan_enlarge(struct gsd_plan *plan, size_t links, size_t s
 		return too_many(links, stack_bytes);
 	if (stack_bytes > plan->stack_bytes_capacity) {
 		free(plan->stack_bytes);
-		plan->stack_bytes = allocate_touched(stack_bytes, 1);
+		plan->stack_bytes = gsd_allocate_touched(stack_bytes, 1);
 		plan->stack_bytes_capacity = stack_bytes;
 	}
 	if (links > plan->link_capacity) {
 		free(plan->links);
 		free(plan->link_ranges);
 		free(plan->link_bytes);
-		plan->links = allocate_touched(links, sizeof *plan->links);
-		plan->link_ranges = allocate_touched(links, sizeof *plan->link_ranges);
-		plan->link_bytes = allocate_touched(links, plan->link_size == 0 ? 1 : plan->link_size);
+		plan->links = gsd_allocate_touched(links, sizeof *plan->links);
+		plan->link_ranges = gsd_allocate_touched(links, sizeof *plan->link_ranges);
+		plan->link_bytes = gsd_allocate_touched(links, plan->link_size == 0 ? 1 : plan->link_size);
 		plan->link_capacity = links;
 	}
 	return plan->stack_bytes == NULL || plan->links == NULL || plan->link_ranges == NULL || plan->link_bytes == NULL
@@ -135,7 +110,7 @@ struct gsd_error *gsd_plan_reserve(struct gsd_plan *plan, const struct gsd_plan_
 {
 	if (room->elements > GSD_PLAN_MAX_ELEMENTS || known_count > room->elements)
 		return too_many(room->elements, room->stack_bytes);
-	uint64_t *elements = allocate_touched(room->elements, sizeof *elements);
+	uint64_t *elements = gsd_allocate_touched(room->elements, sizeof *elements);
 	if (elements != NULL && known_count > 0)
 		memcpy(elements, known, known_count * sizeof *known);
 	gsd_plan_free(plan);
@@ -143,13 +118,13 @@ struct gsd_error *gsd_plan_reserve(struct gsd_plan *plan, const struct gsd_plan_
 	plan->elements = elements;
 	plan->known_count = known_count;
 	plan->capacity = room->elements;
-	plan->headers = allocate_touched(room->elements, sizeof *plan->headers);
-	plan->new_headers = allocate_touched(unknown, plan->header_size);
-	plan->new_ranges = allocate_touched(unknown, sizeof *plan->new_ranges);
-	plan->stacks = allocate_touched(room->elements, sizeof *plan->stacks);
-	plan->stack_ranges = allocate_touched(room->elements, sizeof *plan->stack_ranges);
-	plan->pieces = allocate_touched(room->pieces, sizeof *plan->pieces);
-	plan->piece_bytes = allocate_touched(room->pieces, GSD_PIECE_BYTES);
+	plan->headers = gsd_allocate_touched(room->elements, sizeof *plan->headers);
+	plan->new_headers = gsd_allocate_touched(unknown, plan->header_size);
+	plan->new_ranges = gsd_allocate_touched(unknown, sizeof *plan->new_ranges);
+	plan->stacks = gsd_allocate_touched(room->elements, sizeof *plan->stacks);
+	plan->stack_ranges = gsd_allocate_touched(room->elements, sizeof *plan->stack_ranges);
+	plan->pieces = gsd_allocate_touched(room->pieces, sizeof *plan->pieces);
+	plan->piece_bytes = gsd_allocate_touched(room->pieces, GSD_PIECE_BYTES);
 	plan->piece_capacity = room->pieces;
 	if (plan->pieces == NULL || plan->piece_bytes == NULL || plan->elements == NULL || plan->headers == NULL ||
 	    plan->new_headers == NULL || plan->new_ranges == NULL || plan->stacks == NULL || plan->stack_ranges == NULL)
@@ -174,6 +149,7 @@ void gsd_plan_free(struct gsd_plan *plan)
 	free(plan->link_bytes);
 	free(plan->pieces);
 	free(plan->piece_bytes);
+	gsd_native_plan_free(&plan->native);
 	plan->pieces = NULL;
 	plan->piece_bytes = NULL;
 	plan->elements = NULL;
@@ -439,10 +415,12 @@ void gsd_plan_run(struct gsd_plan *plan, struct gsd_memory *memory, const struct
 	read_headers(plan, memory);
 	read_links(plan, memory);
 	read_stacks(plan, memory, threads);
+	if (plan->native.piece_limit != 0)
+		gsd_native_plan_run(plan, memory, threads);
 }
 
 bool gsd_plan_overflowed(const struct gsd_plan *plan)
 {
 	return plan->element_overflow || plan->link_count > plan->link_capacity ||
-	       plan->stack_bytes_needed > plan->stack_bytes_capacity;
+	       plan->stack_bytes_needed > plan->stack_bytes_capacity || gsd_native_plan_overflowed(&plan->native);
 }

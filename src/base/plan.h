@@ -10,12 +10,15 @@
 #include <sys/types.h>
 
 #include "base/memory.h"
+#include "base/native_plan.h"
 
-/** Registers of a stopped thread. */
+/** General registers of a stopped thread. */
 struct gsd_registers {
 	uint64_t pc;
 	uint64_t sp;
 	uint64_t bp; /**< 0: not known (of a thread in D state or in a core dump) */
+	uint64_t ax, bx, cx, dx, si, di;
+	uint64_t r8_15[8]; /**< r8 to r15 */
 };
 
 /** What is known of a thread in the moment. */
@@ -122,6 +125,8 @@ struct gsd_plan {
 	struct gsd_thread_piece *pieces;
 	uint8_t *piece_bytes;
 	size_t piece_capacity;
+
+	struct gsd_native_plan native; /* stacks of threads for C frames; not looked at unless asked for */
 
 	/* results */
 	size_t piece_count;

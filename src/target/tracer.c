@@ -300,7 +300,17 @@ static int read_registers(pid_t tid, struct gsd_registers *registers)
 	struct user_regs_struct user;
 	if (request(PTRACE_GETREGS, tid, &user) != 0)
 		return errno;
-	*registers = (struct gsd_registers){.pc = user.rip, .sp = user.rsp, .bp = user.rbp};
+	*registers = (struct gsd_registers){
+		.pc = user.rip,
+		.sp = user.rsp,
+		.bp = user.rbp,
+		.ax = user.rax,
+		.bx = user.rbx,
+		.cx = user.rcx,
+		.dx = user.rdx,
+		.si = user.rsi,
+		.di = user.rdi,
+		.r8_15 = {user.r8, user.r9, user.r10, user.r11, user.r12, user.r13, user.r14, user.r15}};
 	return 0;
 }
 
