@@ -97,6 +97,7 @@ struct gsd_capture_options {
 	uint32_t max_frames;         /**< physical frames kept per stack, or one of GSD_MAX_FRAMES_* */
 	enum gsd_unwind_mode unwind; /**< how stacks are walked */
 	bool system_goroutines;      /**< also the runtime's own goroutines */
+	bool native;                 /**< C frames too, and threads that run no goroutine; the stop copies C stacks */
 	unsigned allgs_sources;      /**< enum gsd_allgs_source bits that may be used; 0: all. For tests */
 	unsigned layout_sources;     /**< enum gsd_layout_source bits that may be used; 0: all. For tests */
 };

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "base/error.h"
+#include "capture_native.h"
 #include "go/labels.h"
 #include "go/references.h"
 #include "go/symbolize.h"
@@ -258,10 +259,12 @@ struct copy {
 	struct gsd_range flag_range;
 	uint8_t flag[8];
 	struct gsd_stop_figures figures;
+	struct gsd_capture_native *native; /* NULL: C frames are not wanted */
 };
 
 static void copy_free(struct copy *copy)
 {
+	gsd_capture_native_destroy(copy->native);
 	gsd_plan_free(&copy->plan);
 	free(copy->threads.items);
 }
@@ -327,6 +330,7 @@ static struct gsd_error *size_plan(struct gsd_process *process, size_t threads, 
 	if (plan->list_errnum != 0)
 		return gsd_error_create(GSD_ERROR_READ, plan->list_errnum, "read the list of goroutines");
 	GSD_TRY(check_claim(process, plan));
+	GSD_TRY(gsd_capture_native_reserve(plan, threads));
 	return gsd_plan_enlarge(plan, plan->link_count + plan->link_count / 4 + 2 * threads + 64,
 				plan->stack_bytes_needed + plan->stack_bytes_needed / 16 + STACK_SLACK);
 }
@@ -348,6 +352,7 @@ static struct gsd_error *enlarge(struct gsd_process *process, struct copy *copy)
 	if (copy->plan.element_overflow)
 		return size_plan(process, copy->threads.capacity, &copy->plan);
 	GSD_TRY(check_claim(process, &copy->plan));
+	GSD_TRY(gsd_capture_native_reserve(&copy->plan, copy->threads.capacity));
 	return gsd_plan_enlarge(&copy->plan, 2 * copy->plan.link_count + 64,
 				2 * copy->plan.stack_bytes_needed + STACK_SLACK);
 }
@@ -364,6 +369,8 @@ static struct gsd_error *copy_moment(struct gsd_process *process, const struct g
 		.address = runtime->finalizer.address, .length = runtime->finalizer.size, .buffer = copy->flag};
 	copy->plan.fixed = &copy->flag_range;
 	copy->plan.fixed_count = runtime->finalizer.address != 0 ? 1 : 0;
+	if (options->native)
+		GSD_TRY(gsd_capture_native_create(process, runtime, &copy->plan, &copy->native));
 	GSD_TRY(make_threads(process, &copy->threads));
 	GSD_TRY(size_plan(process, copy->threads.capacity, &copy->plan));
 	struct window window = {.plan = &copy->plan, .memory = memory, .threads = &copy->threads};
@@ -566,6 +573,15 @@ static struct gsd_error *fill_stacks(struct gsd_capture *capture)
 	return NULL;
 }
 
+/* What C code is called is found out while its files are open. */
+static struct gsd_error *symbolize_with_c(struct gsd_capture *capture, const struct gsd_capture_native *native)
+{
+	gsd_symbolizer_name_c(capture->snapshot.symbolizer, gsd_capture_native_names(native));
+	struct gsd_error *error = symbolize_all(capture);
+	gsd_symbolizer_name_c(capture->snapshot.symbolizer, NULL);
+	return error;
+}
+
 static struct gsd_error *fill_snapshot(struct gsd_capture *capture, struct gsd_process *process,
 				       const struct copy *copy)
 {
@@ -577,10 +593,12 @@ static struct gsd_error *fill_snapshot(struct gsd_capture *capture, struct gsd_p
 	snapshot->exe = capture->stats.exe;
 	snapshot->pid = capture->stats.pid;
 	snapshot->mode = "atomic";
+	if (copy->native != NULL)
+		GSD_TRY(gsd_capture_native_threads(copy->native, capture));
 	GSD_TRY(fill_stacks(capture));
 	GSD_TRY(list_mappings(capture, process));
 	GSD_TRY(gsd_symbolizer_create(capture->runtime.code, &snapshot->symbolizer));
-	return symbolize_all(capture);
+	return copy->native == NULL ? symbolize_all(capture) : symbolize_with_c(capture, copy->native);
 }
 
 static const char *allgs_source_name(enum gsd_allgs_source source)
@@ -624,7 +642,7 @@ static void fill_stats(struct gsd_capture *capture, struct gsd_process *process,
 }
 
 static struct gsd_error *analyse(struct gsd_capture *capture, struct gsd_process *process,
-				 const struct gsd_capture_options *options, const struct copy *copy)
+				 const struct gsd_capture_options *options, struct copy *copy)
 {
 	bool like_go = options->max_frames == GSD_MAX_FRAMES_GO;
 	if (like_go)
@@ -635,6 +653,10 @@ static struct gsd_error *analyse(struct gsd_capture *capture, struct gsd_process
 					  .threads = &copy->threads,
 					  .finalizer_known = copy->plan.fixed_count > 0 && copy->flag_range.errnum == 0,
 					  .finalizer_running = (flag & capture->runtime.finalizer.mask) != 0};
+	const struct gsd_c_frame_source *c_frames = NULL;
+	if (copy->native != NULL)
+		GSD_TRY(gsd_capture_native_open(copy->native, &capture->runtime, &copy->plan, &copy->threads,
+						&c_frames));
 	const struct gsd_analysis_options how = {
 		.unwind = options->unwind,
 		/*
@@ -645,7 +667,8 @@ static struct gsd_error *analyse(struct gsd_capture *capture, struct gsd_process
 			      : options->max_frames != 0 ? options->max_frames
 							 : DEFAULT_MAX_FRAMES + 1,
 		.innermost_only = like_go,
-		.system_goroutines = options->system_goroutines};
+		.system_goroutines = options->system_goroutines,
+		.c_frames = c_frames};
 	GSD_TRY(gsd_goroutines_analyse(&capture->runtime, &moment, &how, &capture->analysis));
 	GSD_TRY(read_labels(capture, gsd_process_memory(process)));
 	GSD_TRY(read_references(capture, gsd_process_memory(process)));

@@ -31,6 +31,7 @@ enum {
 	OPTION_MAX_PAUSE,
 	OPTION_UNWIND,
 	OPTION_SYSTEM,
+	OPTION_NATIVE,
 	OPTION_MAX_FRAMES,
 	OPTION_STATS,
 	OPTION_MANUAL
@@ -85,6 +86,13 @@ static bool take_system(struct invocation *invocation, const char *argument)
 {
 	(void)argument;
 	invocation->capture.system_goroutines = true;
+	return true;
+}
+
+static bool take_native(struct invocation *invocation, const char *argument)
+{
+	(void)argument;
+	invocation->capture.native = true;
 	return true;
 }
 
@@ -158,6 +166,8 @@ const struct option_row option_table[] = {
 	{OPTION_UNWIND, "unwind", "MODE", GROUP_CAPTURE, COMMAND_DUMP, take_unwind,
 	 "how stacks are walked: by the program's function table (table), by frame pointers (fp), or by the table "
 	 "checked by frame pointers (auto, the default)"},
+	{OPTION_NATIVE, "native", NULL, GROUP_CAPTURE, COMMAND_DUMP, take_native,
+	 "C frames too, between those of Go, and in jsonl and the report the threads that run no goroutine"},
 	{OPTION_MAX_FRAMES, "max-frames", "N|go", GROUP_CAPTURE, COMMAND_DUMP, take_max_frames,
 	 "frames kept of a stack, its innermost and outermost halves (default 4096); go cuts where that Go version's "
 	 "own profile cuts"},

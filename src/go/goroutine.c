@@ -48,6 +48,7 @@ struct gsd_analyst {
 	struct gsd_hash *label_indexes; /* pointer -> index, as the next two */
 	struct gsd_hash *ancestry_indexes;
 	struct gsd_hash *bubble_indexes;
+	struct gsd_c_frames c_frames; /* of the goroutine at hand */
 };
 
 /* A header decoded. */
@@ -59,6 +60,7 @@ struct header {
 	uint64_t sched_pc, sched_sp, sched_bp;
 	uint64_t syscall_pc, syscall_sp, syscall_bp;
 	uint64_t labels, ancestors, bubble;
+	uint64_t locked_m; /* address of the M that it is locked to; 0: none */
 	bool running_cleanups;
 };
 
@@ -89,7 +91,8 @@ static void decode(const struct gsd_layout *layout, const uint8_t *g, struct hea
 	goroutine->start_pc = word(g, layout->startpc);
 	goroutine->wait_since = word(g, layout->waitsince);
 	goroutine->wait_reason = (uint8_t)word(g, layout->waitreason);
-	goroutine->locked = word(g, layout->lockedm) != 0;
+	header->locked_m = word(g, layout->lockedm);
+	goroutine->locked = header->locked_m != 0;
 	forget_indexes(goroutine);
 	header->low = word(g, layout->stack_low);
 	header->high = word(g, layout->stack_high);
@@ -368,6 +371,24 @@ static struct gsd_error *mark_unreadable(struct gsd_analyst *analyst, struct gsd
 	return intern_stack(analyst, &word_of_reason, 1, &goroutine->stack);
 }
 
+/* The C frames around those of Go, when they were asked for. */
+static struct gsd_error *find_c_frames(struct gsd_analyst *analyst, const struct header *header,
+				       struct gsd_walk_start *start)
+{
+	const struct gsd_c_frame_source *source = analyst->options.c_frames;
+	const struct gsd_copied_goroutine *copied = header->copied;
+	if (source == NULL)
+		return NULL;
+	const struct gsd_c_frame_query query = {
+		.m = copied->m_address != 0 ? copied->m_address : header->locked_m,
+		.tid = copied->m == NULL ? 0 : word(copied->m, analyst->runtime->layout.m_procid),
+		.low = header->low,
+		.high = header->high};
+	gsd_c_frames_clear(&analyst->c_frames);
+	start->c_frames = &analyst->c_frames;
+	return source->find(source->context, &query, &analyst->c_frames);
+}
+
 static struct gsd_error *walk_stack(struct gsd_analyst *analyst, struct header *header)
 {
 	struct gsd_walk_start start = {0};
@@ -382,6 +403,7 @@ static struct gsd_error *walk_stack(struct gsd_analyst *analyst, struct header *
 	if (on_stack(header, start.sp))
 		goroutine->stack_used = (uint32_t)(header->high - start.sp);
 	struct gsd_walk_result walked;
+	GSD_TRY(find_c_frames(analyst, header, &start));
 	if (!gsd_walk(analyst->runtime->code, &header->copied->stack, &start, analyst->options.unwind, &analyst->frames,
 		      &walked))
 		return gsd_error_no_memory();
@@ -543,6 +565,7 @@ void gsd_analyst_destroy(struct gsd_analyst *analyst)
 	if (analyst == NULL)
 		return;
 	gsd_frame_buffer_free(&analyst->frames);
+	gsd_c_frames_free(&analyst->c_frames);
 	gsd_hash_destroy(analyst->origins);
 	gsd_hash_destroy(analyst->stack_hashes);
 	gsd_hash_destroy(analyst->label_indexes);

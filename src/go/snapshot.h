@@ -82,6 +82,13 @@ struct gsd_snapshot_thread {
 };
 #define GSD_NO_THREAD UINT32_MAX
 
+/** A thread that ran no goroutine, and where it was. Only with C frames. */
+struct gsd_thread_stack {
+	uint64_t tid_inside;
+	pid_t tid;
+	uint32_t stack; /**< index into gsd_snapshot.stacks */
+};
+
 struct gsd_goroutine {
 	uint64_t goid;
 	uint64_t address;     /**< of its g in the target */
@@ -127,6 +134,8 @@ struct gsd_snapshot {
 	size_t label_set_count;
 	struct gsd_snapshot_thread *threads;
 	size_t thread_count;
+	struct gsd_thread_stack *thread_stacks; /**< no goroutine has these stacks */
+	size_t thread_stack_count;
 	struct gsd_ancestry *ancestries;
 	size_t ancestry_count;
 	struct gsd_bubble *bubbles;

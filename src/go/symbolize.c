@@ -38,6 +38,7 @@ struct gsd_symbolizer {
 	struct place_array place_items;
 	struct line_array scratch;
 	struct location_array locations; /* place by place */
+	const struct gsd_c_name_source *c_names;
 };
 
 struct gsd_error *gsd_symbolizer_create(struct gsd_code *code, struct gsd_symbolizer **symbolizer_ret)
@@ -67,6 +68,11 @@ void gsd_symbolizer_destroy(struct gsd_symbolizer *symbolizer)
 	line_array_free(&symbolizer->scratch);
 	location_array_free(&symbolizer->locations);
 	free(symbolizer);
+}
+
+void gsd_symbolizer_name_c(struct gsd_symbolizer *symbolizer, const struct gsd_c_name_source *names)
+{
+	symbolizer->c_names = names;
 }
 
 void gsd_location_list_free(struct gsd_location_list *list)
@@ -256,6 +262,33 @@ static struct gsd_error *make_special_place(struct gsd_symbolizer *symbolizer, u
 	return make_named_place(symbolizer, name, 0, place);
 }
 
+/* Appends the lines that are known of C code. */
+static struct gsd_error *append_c_lines(struct gsd_symbolizer *symbolizer, uint64_t pc, uint64_t address,
+					struct place *place)
+{
+	const struct gsd_c_line *lines = NULL;
+	size_t count = 0;
+	if (symbolizer->c_names != NULL)
+		GSD_TRY(symbolizer->c_names->find(symbolizer->c_names->context, address, &lines, &count));
+	for (size_t i = 0; i < count || i == 0; i++) {
+		static const struct gsd_c_line unknown = {0};
+		const struct gsd_c_line *found = i < count ? &lines[i] : &unknown;
+		char hex[32];
+		snprintf(hex, sizeof hex, "0x%" PRIx64, pc);
+		const char *function = found->function != NULL ? found->function : hex;
+		const char *file = found->file != NULL ? found->file : "";
+		struct gsd_line line = {.function = gsd_arena_string(&symbolizer->arena, function, strlen(function)),
+					.file = gsd_arena_string(&symbolizer->arena, file, strlen(file)),
+					.line = found->line,
+					.start_line = found->start_line};
+		if (line.function == NULL || line.file == NULL ||
+		    !line_array_append(&symbolizer->scratch, (struct placed_line){.line = line, .address = address}))
+			return gsd_error_no_memory();
+		place->logical_frames++;
+	}
+	return NULL;
+}
+
 static struct gsd_error *make_code_place(struct gsd_symbolizer *symbolizer, uint64_t word, bool called_by_panic,
 					 struct place *place)
 {
@@ -263,9 +296,8 @@ static struct gsd_error *make_code_place(struct gsd_symbolizer *symbolizer, uint
 	bool exact = (word & GSD_PC_EXACT) != 0;
 	struct expansion expansion = {0};
 	if (!gsd_code_find(symbolizer->code, pc, &expansion.module, &expansion.function, &expansion.offset)) {
-		char name[32];
-		snprintf(name, sizeof name, "0x%" PRIx64, pc);
-		return make_named_place(symbolizer, name, exact ? pc : pc - 1, place);
+		GSD_TRY(append_c_lines(symbolizer, pc, exact ? pc : pc - 1, place));
+		return make_locations(symbolizer, place);
 	}
 	if (gsd_code_special(symbolizer->code, expansion.function.id) == GSD_SPECIAL_GOEXIT) {
 		place->logical_frames = 1; /* it counts in the runtime's list, and is never shown */

@@ -3,6 +3,7 @@
 #ifndef GSD_GO_SYMBOLIZE_H
 #define GSD_GO_SYMBOLIZE_H
 
+#include "go/c_frames.h"
 #include "go/snapshot.h"
 
 struct gsd_code;
@@ -10,6 +11,8 @@ struct gsd_code;
 /** A symbolizer over @p code, which is borrowed and must outlive it. */
 GSD_MUST_CHECK struct gsd_error *gsd_symbolizer_create(struct gsd_code *code, struct gsd_symbolizer **symbolizer_ret);
 void gsd_symbolizer_destroy(struct gsd_symbolizer *symbolizer);
+/** From now on C code is named by @p names, which are borrowed; NULL: by its address. */
+void gsd_symbolizer_name_c(struct gsd_symbolizer *symbolizer, const struct gsd_c_name_source *names);
 
 /** One logical frame: a function, inlined or not, at a line. Strings belong to the symbolizer. */
 struct gsd_line {

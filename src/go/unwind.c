@@ -81,6 +81,8 @@ struct walk {
 	bool interrupted; /* the frame was left between any two instructions, maybe before it saved bp */
 	bool first;
 	bool may_write_sp; /* the first function may: it has not done so, since sp is on this stack */
+	const struct gsd_c_frames *c_frames;
+	size_t c_segment; /* the next one */
 };
 
 static bool view_word(const struct gsd_stack_view *view, uint64_t address, uint64_t *word_ret)
@@ -159,6 +161,18 @@ static void check_frame_pointer(struct walk *walk, const struct gsd_pc_info *inf
 	walk->checking = false;
 }
 
+/* The C frames whose turn it is. */
+static void push_c_frames(struct walk *walk)
+{
+	const struct gsd_c_frames *frames = walk->c_frames;
+	if (frames == NULL || walk->c_segment >= frames->ends.count)
+		return;
+	size_t word = walk->c_segment == 0 ? 0 : (size_t)frames->ends.items[walk->c_segment - 1];
+	for (; word < frames->ends.items[walk->c_segment]; word++)
+		push(walk->buffer, frames->words.items[word]);
+	walk->c_segment++;
+}
+
 enum step { STEP_ON, STEP_DONE };
 
 static enum step fail(struct walk *walk, enum gsd_unreadable reason)
@@ -210,6 +224,8 @@ static enum step step(struct walk *walk)
 	if (no_code || (info.entry == 0 && (walk->mode == GSD_UNWIND_TABLE || !frame_pointer_valid(walk))))
 		return fail(walk, GSD_UNREADABLE_UNKNOWN_PC);
 	push(walk->buffer, walk->exact ? walk->pc | GSD_PC_EXACT : walk->pc);
+	if (info.special == GSD_SPECIAL_CGOCALLBACK)
+		push_c_frames(walk);
 	if ((info.flags & GSD_FUNCTION_TOP_FRAME) != 0) {
 		uint64_t word;
 		if (walk->checking && walk->bp != 0 && view_word(walk->view, walk->bp, &word))
@@ -251,7 +267,9 @@ bool gsd_walk(struct gsd_code *code, const struct gsd_stack_view *view, const st
 			    .exact = start->exact,
 			    .interrupted = start->exact,
 			    .first = true,
-			    .may_write_sp = start->system_call || start->exact};
+			    .may_write_sp = start->system_call || start->exact,
+			    .c_frames = start->c_frames};
+	push_c_frames(&walk);
 	if (walk.pc == 0) {
 		/* A call of a nil function: the return address is what lies on the stack (runtime, initAt). */
 		if (!view_word(view, walk.sp, &walk.pc)) {

@@ -8,6 +8,7 @@
 #define GSD_GO_UNWIND_H
 
 #include "base/plan.h"
+#include "go/c_frames.h"
 #include "go/code.h"
 #include "go/snapshot.h"
 
@@ -25,6 +26,7 @@ struct gsd_walk_start {
 	uint64_t bp;      /**< 0: unknown */
 	bool exact;       /**< pc is the instruction that was executing, on this stack (a thread's registers) */
 	bool system_call; /**< from g.syscallpc: the first function may write sp */
+	const struct gsd_c_frames *c_frames; /**< to be put between those of Go; NULL: none */
 };
 
 /** The words that are kept of a stack: the first `head` and the last `tail` frames. */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Debug information, by libdwarf: only the compile unit "runtime", never a walk through a whole program's DWARF. */
+/* Debug information, by libdw: only the compile unit "runtime", never a walk through a whole program's DWARF. */
 #ifndef GSD_IMAGE_DWARF_H
 #define GSD_IMAGE_DWARF_H
 

@@ -35,7 +35,9 @@ struct gsd_elf {
 	bool relocatable;
 	struct gsd_elf_segment *segments;
 	size_t segment_count;
-	Elf *sections; /* NULL when libelf does not understand the section headers */
+	uint64_t frame_table;
+	uint64_t frame_table_size; /* 0: there is none */
+	Elf *sections;             /* NULL when libelf does not understand the section headers */
 	char build_id[2 * MAX_BUILD_ID_BYTES + 1];
 };
 
@@ -222,6 +224,10 @@ static GSD_MUST_CHECK struct gsd_error *read_program_headers(struct gsd_elf *elf
 	for (size_t i = 0; i < count && error == NULL; i++) {
 		if (headers[i].p_type == PT_LOAD && headers[i].p_memsz > 0)
 			error = add_segment(elf, &headers[i]);
+		if (headers[i].p_type == PT_GNU_EH_FRAME) {
+			elf->frame_table = headers[i].p_vaddr;
+			elf->frame_table_size = headers[i].p_memsz;
+		}
 		if (headers[i].p_type == PT_NOTE && elf->build_id[0] == '\0')
 			read_notes(elf, headers[i].p_offset, headers[i].p_filesz, headers[i].p_align);
 	}
@@ -450,6 +456,13 @@ const struct gsd_elf_segment *gsd_elf_segments(const struct gsd_elf *elf, size_t
 bool gsd_elf_is_relocatable(const struct gsd_elf *elf)
 {
 	return elf->relocatable;
+}
+
+bool gsd_elf_frame_table(const struct gsd_elf *elf, uint64_t *address_ret, uint64_t *size_ret)
+{
+	*address_ret = elf->frame_table;
+	*size_ret = elf->frame_table_size;
+	return elf->frame_table_size != 0;
 }
 
 const char *gsd_elf_build_id(const struct gsd_elf *elf)

@@ -33,6 +33,8 @@ bool gsd_elf_section(const struct gsd_elf *elf, const char *name, uint64_t *addr
 /** Value of the defined symbol @p name in .symtab or .dynsym; @p found_ret says whether there is one. */
 GSD_MUST_CHECK struct gsd_error *gsd_elf_symbol(struct gsd_elf *elf, const char *name, uint64_t *value_ret,
 						bool *found_ret);
+/** Address (as linked) and size of the table of call frame information (PT_GNU_EH_FRAME); false when there is none. */
+bool gsd_elf_frame_table(const struct gsd_elf *elf, uint64_t *address_ret, uint64_t *size_ret);
 /** GNU build id in lower-case hex, "" when there is none; owned by @p elf. */
 const char *gsd_elf_build_id(const struct gsd_elf *elf);
 /**

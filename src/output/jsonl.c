@@ -112,6 +112,25 @@ static struct gsd_error *write_entry_frame(struct writer *writer, const struct g
 	return NULL;
 }
 
+/* A thread that ran no goroutine. */
+static struct gsd_error *write_thread_stack(struct writer *writer, const struct gsd_thread_stack *thread)
+{
+	struct gsd_json *json = &writer->json;
+	const struct gsd_stack *stack = &writer->snapshot->stacks[thread->stack];
+	GSD_TRY(writer->source->locate(writer->source->context, stack, &writer->locations));
+	gsd_json_open(json, NULL, '{');
+	gsd_json_string(json, "type", "thread");
+	gsd_json_integer(json, "tid", thread->tid);
+	gsd_json_unsigned(json, "tid_inside", thread->tid_inside);
+	gsd_json_open(json, "frames", '[');
+	for (size_t i = 0; i < writer->locations.count; i++)
+		write_location(json, writer->locations.items[i]);
+	gsd_json_close(json, ']');
+	gsd_json_close(json, '}');
+	gsd_json_end_line(json);
+	return NULL;
+}
+
 static struct gsd_error *write_frames(struct writer *writer, const struct gsd_goroutine *goroutine)
 {
 	const struct gsd_stack *stack = &writer->snapshot->stacks[goroutine->stack];
@@ -294,6 +313,8 @@ struct gsd_error *gsd_write_jsonl_from(const struct gsd_snapshot *snapshot, cons
 	struct gsd_error *error = NULL;
 	for (size_t i = 0; i < snapshot->goroutine_count && error == NULL && writer->json.error == NULL; i++)
 		error = write_goroutine(writer, &snapshot->goroutines[i]);
+	for (size_t i = 0; i < snapshot->thread_stack_count && error == NULL && writer->json.error == NULL; i++)
+		error = write_thread_stack(writer, &snapshot->thread_stacks[i]);
 	struct gsd_error *written = gsd_json_finish(&writer->json);
 	if (error == NULL)
 		error = written;

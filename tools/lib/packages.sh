@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # Debian packages: what is missing is named and installed.
 
-build_packages=(gcc libc6-dev cmake ninja-build pkg-config libelf-dev libdwarf-dev zlib1g-dev libcmocka-dev)
+build_packages=(gcc libc6-dev cmake ninja-build pkg-config libdw-dev libelf-dev libunwind-dev zlib1g-dev
+	libcmocka-dev)
 test_packages=("${build_packages[@]}" clang libclang-rt-14-dev binutils python3 gdb util-linux procps)
 
 as_root() {
