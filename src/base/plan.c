@@ -250,9 +250,12 @@ static void read_headers(struct gsd_plan *plan, struct gsd_memory *memory)
 }
 
 /* Whether an element with this status runs, so that a thread's registers say where it is. */
-static bool runs(const struct gsd_stack_rule *rule, uint32_t status)
+static bool runs(const struct gsd_plan *plan, const uint8_t *header, uint32_t status)
 {
-	return status < 64 && (rule->running_statuses >> status & 1) != 0;
+	const struct gsd_stack_rule *rule = &plan->stack_rule;
+	bool linked = plan->link_size != 0 && gsd_u64_at(header, plan->link_offset) != 0;
+	uint64_t statuses = rule->running_statuses | (linked ? rule->linked_running_statuses : 0);
+	return status < 64 && (statuses >> status & 1) != 0;
 }
 
 static const struct gsd_thread *thread_on(const struct gsd_threads *threads, uint64_t low, uint64_t high)
@@ -311,13 +314,12 @@ static uint64_t stack_start(const struct gsd_plan *plan, const uint8_t *header, 
 			    uint64_t high, const struct gsd_threads *threads)
 {
 	const struct gsd_stack_rule *rule = &plan->stack_rule;
-	uint64_t sp = gsd_u64_at(header, rule->sp_first_offset);
-	if (sp != 0)
-		return sp;
 	const struct gsd_thread *thread = running ? thread_on(threads, low, high) : NULL;
 	if (thread != NULL)
 		return thread->registers.sp;
-	sp = gsd_u64_at(header, rule->sp_offset);
+	uint64_t sp = gsd_u64_at(header, rule->sp_first_offset);
+	if (sp == 0)
+		sp = gsd_u64_at(header, rule->sp_offset);
 	return running && (sp == 0 || high - low <= WHOLE_STACK_BYTES) ? low + 8 : sp;
 }
 
@@ -333,7 +335,7 @@ static bool plan_stack(struct gsd_plan *plan, size_t element, const struct gsd_t
 	uint32_t status = (uint32_t)gsd_u64_at(header, rule->status_offset) & rule->status_mask;
 	if (status < 64 && (rule->skip_statuses >> status & 1) != 0)
 		return false;
-	bool running = runs(rule, status);
+	bool running = runs(plan, header, status);
 	uint64_t low = gsd_u64_at(header, rule->low_offset);
 	uint64_t high = gsd_u64_at(header, rule->high_offset);
 	uint64_t sp = stack_start(plan, header, running, low, high, threads);

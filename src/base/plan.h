@@ -49,6 +49,7 @@ struct gsd_stack_rule {
 	uint32_t status_mask;      /**< applied to it first */
 	uint64_t skip_statuses;    /**< bit n: a header with status n has no stack */
 	uint64_t running_statuses; /**< bit n: the stack of one with status n begins where a thread's sp is in it */
+	uint64_t linked_running_statuses; /**< the same, for headers that lead to a thread */
 	size_t link_tid_offset; /**< in the struct that link_offset leads to: its thread's id, as the target sees it */
 	size_t low_offset;      /**< stack bounds: [low, high) */
 	size_t high_offset;

@@ -158,11 +158,32 @@ bool gsd_code_find(const struct gsd_code *code, uint64_t pc, const struct gsd_mo
 	return false;
 }
 
-/* runtime.gogo ends in a file-local function of its own, which has no function id. */
-static bool is_gogo(const struct gsd_module *module, const struct gsd_function *function)
+/*
+ * What a function that writes sp is, by its name. Those of the runtime do so to go to another stack: while sp is on the
+ * goroutine's, the table is right. runtime.gogo ends in a file-local function of its own, which has no function id.
+ */
+static enum gsd_special special_of_writer(const struct gsd_module *module, const struct gsd_function *function,
+					  enum gsd_special by_id)
+{
+	static const char runtime[] = "runtime.";
+	const char *name = gsd_pclntab_name(&module->table, function->name);
+	if (name == NULL || by_id == GSD_SPECIAL_CGOCALLBACK)
+		return by_id;
+	if (strcmp(name, "gogo") == 0 || strcmp(name, "runtime.gogo") == 0)
+		return GSD_SPECIAL_GOGO;
+	bool known = strncmp(name, runtime, sizeof runtime - 1) == 0 || strcmp(name, "time.now") == 0;
+	return known ? GSD_SPECIAL_STACK_SWITCH : by_id;
+}
+
+/* Functions without an id of their own. sigpanic0 is what the signal handler injects: it jumps to sigpanic. */
+static enum gsd_special special_by_name(const struct gsd_module *module, const struct gsd_function *function)
 {
 	const char *name = gsd_pclntab_name(&module->table, function->name);
-	return name != NULL && (strcmp(name, "gogo") == 0 || strcmp(name, "runtime.gogo") == 0);
+	if (name == NULL)
+		return GSD_SPECIAL_NONE;
+	if (strcmp(name, "runtime.sigpanic0") == 0)
+		return GSD_SPECIAL_SIGPANIC;
+	return strcmp(name, "runtime.recovery") == 0 ? GSD_SPECIAL_RECOVERY : GSD_SPECIAL_NONE;
 }
 
 static struct gsd_pc_info describe_pc(const struct gsd_code *code, uint64_t pc)
@@ -175,9 +196,12 @@ static struct gsd_pc_info describe_pc(const struct gsd_code *code, uint64_t pc)
 		return info;
 	info.entry = gsd_module_text_address(module, function.entry);
 	info.flags = function.flags;
+	info.defers = function.deferreturn != 0;
 	info.special = (uint8_t)gsd_code_special(code, function.id);
-	if ((function.flags & GSD_FUNCTION_SP_WRITE) != 0 && is_gogo(module, &function))
-		info.special = GSD_SPECIAL_GOGO;
+	if (info.special == GSD_SPECIAL_NONE)
+		info.special = (uint8_t)special_by_name(module, &function);
+	if ((function.flags & GSD_FUNCTION_SP_WRITE) != 0)
+		info.special = (uint8_t)special_of_writer(module, &function, (enum gsd_special)info.special);
 	if (function.stack_depths != 0)
 		info.stack_depth = gsd_pclntab_value(&module->table, &function, function.stack_depths, offset);
 	return info;

@@ -24,6 +24,9 @@ enum gsd_special {
 	GSD_SPECIAL_RUN_FINALIZERS,
 	GSD_SPECIAL_RUN_CLEANUPS,
 	GSD_SPECIAL_GOGO, /**< the jump back to a goroutine; known by name, only in gsd_pc_info */
+	/** Another function of the runtime that writes sp: it goes to another stack; also known by name. */
+	GSD_SPECIAL_STACK_SWITCH,
+	GSD_SPECIAL_RECOVERY, /**< sets a goroutine's saved registers to those of a function that recovers; by name */
 	GSD_SPECIAL_OTHER
 };
 
@@ -54,6 +57,7 @@ struct gsd_pc_info {
 	int32_t stack_depth; /**< bytes from sp to the return address; −1: unknown */
 	uint8_t flags;       /**< GSD_FUNCTION_* */
 	uint8_t special;     /**< enum gsd_special */
+	bool defers;         /**< it has a place to go on after recover */
 };
 /** Memoised. False without memory. */
 bool gsd_code_pc(struct gsd_code *code, uint64_t pc, struct gsd_pc_info *info_ret) GSD_MUST_CHECK;

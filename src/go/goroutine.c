@@ -25,6 +25,7 @@ void gsd_goroutines_plan(const struct gsd_runtime *runtime, struct gsd_plan *pla
 					.skip_statuses = STATUS_BIT(GSD_STATUS_IDLE) | STATUS_BIT(GSD_STATUS_DEAD) |
 							 STATUS_BIT(GSD_STATUS_DEADEXTRA),
 					.running_statuses = STATUS_BIT(GSD_STATUS_RUNNING),
+					.linked_running_statuses = STATUS_BIT(GSD_STATUS_WAITING),
 					.link_tid_offset = layout->m_procid,
 					.low_offset = layout->stack_low,
 					.high_offset = layout->stack_high,
@@ -116,6 +117,19 @@ static void decode(const struct gsd_layout *layout, const uint8_t *g, struct hea
 
 /* ---- the runtime's own goroutines (runtime/traceback.go, isSystemGoroutine) ---- */
 
+/* Whether a pc belongs to the runtime. */
+static bool is_runtime(const struct gsd_code *code, uint64_t pc)
+{
+	static const char prefix[] = "runtime.";
+	const struct gsd_module *module;
+	struct gsd_function function;
+	uint64_t offset;
+	if (!gsd_code_find(code, pc, &module, &function, &offset))
+		return false;
+	const char *name = gsd_pclntab_name(&module->table, function.name);
+	return name != NULL && strncmp(name, prefix, sizeof prefix - 1) == 0;
+}
+
 static enum origin classify(const struct gsd_code *code, uint64_t start_pc)
 {
 	const struct gsd_module *module;
@@ -131,9 +145,7 @@ static enum origin classify(const struct gsd_code *code, uint64_t start_pc)
 	case GSD_SPECIAL_RUN_CLEANUPS: return ORIGIN_CLEANUPS;
 	default: break;
 	}
-	static const char prefix[] = "runtime.";
-	const char *name = gsd_pclntab_name(&module->table, function.name);
-	return name != NULL && strncmp(name, prefix, sizeof prefix - 1) == 0 ? ORIGIN_SYSTEM : ORIGIN_USER;
+	return is_runtime(code, start_pc) ? ORIGIN_SYSTEM : ORIGIN_USER;
 }
 
 /*
@@ -211,11 +223,58 @@ static enum gsd_unreadable start_on_stack(const struct gsd_analyst *analyst, con
 	return GSD_READABLE;
 }
 
+/* A word of the copied stack; 0 outside of it. */
+static uint64_t stack_word(const struct header *header, uint64_t address)
+{
+	const struct gsd_stack_view *view = &header->copied->stack;
+	if (view->length < sizeof(uint64_t) || address < view->start ||
+	    address - view->start > view->length - sizeof(uint64_t))
+		return 0;
+	return gsd_u64_at(view->bytes, (size_t)(address - view->start));
+}
+
 /* The registers that a signal interrupted on the goroutine's stack, when its thread is in the handler. */
 static bool interrupted_by_signal(const struct header *header, struct gsd_registers *registers)
 {
 	const struct gsd_stack_view *handler = &header->copied->handler;
-	return handler->length > 0 && gsd_signal_frame_find(handler, header->low, header->high, registers);
+	if (handler->length == 0 || !gsd_signal_frame_find(handler, header->low, header->high, registers))
+		return false;
+	/*
+	 * The handler injects a call by pushing pc and lowering sp before it sets the new pc
+	 * (runtime/signal_amd64.go, pushCall): until then the call has not been made.
+	 */
+	if (stack_word(header, registers->sp) == registers->pc)
+		registers->sp += sizeof(uint64_t);
+	return true;
+}
+
+static struct gsd_walk_start start_of_system_call(const struct header *header)
+{
+	return (struct gsd_walk_start){
+		.pc = header->syscall_pc, .sp = header->syscall_sp, .bp = header->syscall_bp, .system_call = true};
+}
+
+/*
+ * From sched, while the thread is on the system stack. runtime.recovery stores sp, pc and bp one after the other
+ * (runtime/panic.go): before, sched is what mcall saved, with the return address just below sp; between sp and pc it is
+ * nothing, and pc still one of the runtime, which called mcall; then bp is another frame's for a moment.
+ */
+static enum gsd_unreadable start_from_sched(const struct gsd_analyst *analyst, const struct header *header,
+					    const struct gsd_thread *thread, struct gsd_walk_start *start)
+{
+	struct gsd_code *code = analyst->runtime->code;
+	struct gsd_pc_info info = {0};
+	*start = (struct gsd_walk_start){
+		.pc = header->sched_pc, .sp = header->sched_sp, .bp = header->sched_bp, .may_move = true};
+	if (thread == NULL || thread->state != GSD_THREAD_STOPPED)
+		return GSD_READABLE;
+	if (!gsd_code_pc(code, thread->registers.pc, &info))
+		return GSD_UNREADABLE_COUNT;
+	if (info.special != GSD_SPECIAL_RECOVERY ||
+	    stack_word(header, header->sched_sp - sizeof(uint64_t)) == header->sched_pc)
+		return GSD_READABLE;
+	start->bp = 0;
+	return is_runtime(code, header->sched_pc) ? GSD_UNREADABLE_RUNNING : GSD_READABLE;
 }
 
 /*
@@ -230,18 +289,19 @@ static enum gsd_unreadable start_running(const struct gsd_analyst *analyst, cons
 	struct gsd_registers registers;
 	if (thread != NULL && thread->state == GSD_THREAD_STOPPED && on_stack(header, thread->registers.sp))
 		return start_on_stack(analyst, header, &thread->registers, start);
+	if (interrupted_by_signal(header, &registers))
+		return start_on_stack(analyst, header, &registers, start);
 	if (header->copied->m != NULL && on_stack(header, word(header->copied->m, layout->m_vdso_sp))) {
 		*start = (struct gsd_walk_start){.pc = word(header->copied->m, layout->m_vdso_pc),
 						 .sp = word(header->copied->m, layout->m_vdso_sp)};
 		return GSD_READABLE;
 	}
-	if (interrupted_by_signal(header, &registers))
-		return start_on_stack(analyst, header, &registers, start);
-	if (on_stack(header, header->sched_sp)) {
-		*start =
-			(struct gsd_walk_start){.pc = header->sched_pc, .sp = header->sched_sp, .bp = header->sched_bp};
+	if (header->syscall_sp != 0) {
+		*start = start_of_system_call(header);
 		return GSD_READABLE;
 	}
+	if (on_stack(header, header->sched_sp))
+		return start_from_sched(analyst, header, thread, start);
 	return thread == NULL || thread->state != GSD_THREAD_STOPPED ? GSD_UNREADABLE_NO_THREAD
 								     : GSD_UNREADABLE_RUNNING;
 }
@@ -249,14 +309,18 @@ static enum gsd_unreadable start_running(const struct gsd_analyst *analyst, cons
 static enum gsd_unreadable find_start(const struct gsd_analyst *analyst, const struct header *header,
 				      struct gsd_walk_start *start)
 {
-	/* syscallsp counts whatever the status says: it is set while the frames below it are live (runtime, initAt). */
-	if (header->syscall_sp != 0) {
-		*start = (struct gsd_walk_start){.pc = header->syscall_pc,
-						 .sp = header->syscall_sp,
-						 .bp = header->syscall_bp,
-						 .system_call = true};
+	/*
+	 * syscallsp counts whatever the status says: it is set while the frames below it are live (runtime, initAt).
+	 * Only the registers of a running one know better: entersyscall sets sp and pc one after the other.
+	 */
+	if (header->syscall_sp != 0 && header->goroutine.status != GSD_STATUS_RUNNING) {
+		*start = start_of_system_call(header);
 		return GSD_READABLE;
 	}
+	/* Around a collection a goroutine says that it waits while it runs (runtime/proc.go, casGToWaitingForSuspendG).
+	 */
+	if (header->goroutine.status == GSD_STATUS_WAITING && header->copied->m != NULL)
+		return start_running(analyst, header, start);
 	switch (header->goroutine.status) {
 	case GSD_STATUS_RUNNING: return start_running(analyst, header, start);
 	case GSD_STATUS_COPYSTACK:
@@ -268,8 +332,11 @@ static enum gsd_unreadable find_start(const struct gsd_analyst *analyst, const s
 	case GSD_STATUS_WAITING:
 	case GSD_STATUS_PREEMPTED:
 	case GSD_STATUS_LEAKED:
-		*start =
-			(struct gsd_walk_start){.pc = header->sched_pc, .sp = header->sched_sp, .bp = header->sched_bp};
+		/* The collector shrinks stacks that it has taken hold of. */
+		*start = (struct gsd_walk_start){.pc = header->sched_pc,
+						 .sp = header->sched_sp,
+						 .bp = header->sched_bp,
+						 .may_move = header->goroutine.scan};
 		return GSD_READABLE;
 	default: return GSD_UNREADABLE_STATUS;
 	}

@@ -80,7 +80,8 @@ struct walk {
 	bool below_panic; /* a panic is among the frames so far */
 	bool interrupted; /* the frame was left between any two instructions, maybe before it saved bp */
 	bool first;
-	bool may_write_sp; /* the first function may: it has not done so, since sp is on this stack */
+	bool may_move;
+	bool may_write_sp; /* the first function may: it called entersyscall, with sp where the table says */
 	const struct gsd_c_frames *c_frames;
 	size_t c_segment; /* the next one */
 };
@@ -122,12 +123,49 @@ static void enter_caller(struct walk *walk, const struct gsd_pc_info *info, uint
 
 /*
  * Up to Go 1.25, a stack that moves does not adjust the saved frame pointers of frames that a panic has killed
- * (runtime/stack.go, adjustframe, frame.continpc == 0): they point into the old stack, and say nothing.
+ * (runtime/stack.go, adjustframe, frame.continpc == 0): they point into the old stack, and say nothing. In every
+ * version they do so for the moment in which the stack moves.
  */
 static bool left_behind_by_a_move(const struct walk *walk)
 {
 	uint64_t word;
-	return gsd_code_go_minor(walk->code) <= 25 && walk->below_panic && !view_word(walk->view, walk->bp, &word);
+	bool killed = gsd_code_go_minor(walk->code) <= 25 && walk->below_panic;
+	return (killed || walk->may_move) && !view_word(walk->view, walk->bp, &word);
+}
+
+/*
+ * A function that recovers goes on with a frame pointer that is not its own: up to Go 1.20 that of the call that
+ * panicked, in Go 1.21 what lies below its sp (runtime/panic.go, recovery). So does deferreturn, which it calls then,
+ * begin.
+ */
+static bool left_behind_by_recovery(const struct walk *walk, const struct gsd_pc_info *info)
+{
+	uint64_t return_address;
+	struct gsd_pc_info caller;
+	if (gsd_code_go_minor(walk->code) > 21)
+		return false;
+	if (info->defers)
+		return true;
+	return (info->stack_depth == 0 || walk->interrupted) &&
+	       view_word(walk->view, walk->sp + (uint64_t)info->stack_depth, &return_address) &&
+	       gsd_code_pc(walk->code, return_address, &caller) && caller.defers;
+}
+
+/* Assembly may use bp for anything between the instructions that save and restore it. */
+static bool used_by_assembly(const struct walk *walk, const struct gsd_pc_info *info, uint64_t saved)
+{
+	uint64_t word;
+	return walk->interrupted && (info->flags & GSD_FUNCTION_ASSEMBLY) != 0 &&
+	       (walk->bp < saved || !view_word(walk->view, walk->bp, &word));
+}
+
+/*
+ * Around a call of duffzero or duffcopy, which have no frame, the caller keeps a frame pointer for them just below sp
+ * (cmd/internal/obj/x86/obj6.go, ADUFFZERO): nothing that was copied.
+ */
+static bool lent_to_duff(const struct walk *walk)
+{
+	return walk->first && walk->exact && walk->bp < walk->sp && walk->sp - walk->bp <= 2 * WORD;
 }
 
 /*
@@ -143,17 +181,25 @@ static void check_frame_pointer(struct walk *walk, const struct gsd_pc_info *inf
 		walk->checking = false; /* what it saved is C's: the chain goes on over C's stack */
 		return;
 	}
+	if (lent_to_duff(walk)) {
+		walk->checking = false;
+		return;
+	}
 	uint64_t saved = top - 2 * WORD;
 	if (walk->bp == saved && info->stack_depth >= WORD) {
 		if (!view_word(walk->view, saved, &walk->bp))
 			walk->checking = false;
 		return;
 	}
+	if (used_by_assembly(walk, info, saved)) {
+		walk->checking = false;
+		return;
+	}
 	bool frameless = info->stack_depth == 0 || (info->flags & GSD_FUNCTION_ASSEMBLY) != 0 || walk->interrupted;
 	bool above = walk->bp == 0 || walk->bp > saved;
 	if (frameless && above)
 		return;
-	if (left_behind_by_a_move(walk)) {
+	if (left_behind_by_a_move(walk) || left_behind_by_recovery(walk, info)) {
 		walk->checking = false;
 		return;
 	}
@@ -215,6 +261,42 @@ static bool never_ran(const struct walk *walk, struct gsd_pc_info *above)
 	       gsd_code_pc(walk->code, word, above) && (above->flags & GSD_FUNCTION_TOP_FRAME) != 0;
 }
 
+/*
+ * Whether a function that writes sp has not done so yet, or has undone it: then the frame pointer is where the table
+ * has it for this function, or, in its prologue and epilogue, for its caller.
+ */
+static bool sp_is_confirmed(const struct walk *walk, const struct gsd_pc_info *info, struct gsd_pc_info *caller)
+{
+	uint64_t return_address;
+	uint64_t top = walk->sp + (uint64_t)info->stack_depth + WORD;
+	if (!walk->first || !walk->exact || info->stack_depth < 0 ||
+	    !view_word(walk->view, top - WORD, &return_address))
+		return false;
+	if (info->stack_depth >= WORD && walk->bp == top - 2 * WORD)
+		return true;
+	return gsd_code_pc(walk->code, return_address, caller) && caller->entry != 0 && caller->stack_depth >= WORD &&
+	       walk->bp == top + (uint64_t)caller->stack_depth - WORD;
+}
+
+/*
+ * A function that writes sp and is not the runtime's: the table says nothing of where sp is now. The frame pointer
+ * does, unless what lies where the table has the return address is one: then this may be an instruction of its
+ * prologue, with the frame pointer still its caller's, and one frame would be lost.
+ */
+static enum step step_from_sp_writer(struct walk *walk, const struct gsd_pc_info *info)
+{
+	struct gsd_pc_info other = {0};
+	if (sp_is_confirmed(walk, info, &other))
+		return step_by_table(walk, info);
+	uint64_t word;
+	uint64_t top = walk->sp + (uint64_t)info->stack_depth + WORD;
+	bool doubtful = info->stack_depth >= 0 && view_word(walk->view, top - WORD, &word) &&
+			(!gsd_code_pc(walk->code, word, &other) || other.entry != 0);
+	if (walk->mode == GSD_UNWIND_TABLE || (walk->first && walk->exact && doubtful))
+		return fail(walk, GSD_UNREADABLE_BROKEN);
+	return step_by_frame_pointer(walk, info, GSD_UNREADABLE_BROKEN);
+}
+
 static enum step step(struct walk *walk)
 {
 	struct gsd_pc_info info;
@@ -234,11 +316,13 @@ static enum step step(struct walk *walk)
 	}
 	struct gsd_pc_info above;
 	bool writes_sp = (info.flags & GSD_FUNCTION_SP_WRITE) != 0 && info.special != GSD_SPECIAL_CGOCALLBACK &&
-			 !(walk->first && walk->may_write_sp);
-	bool table_knows = info.entry != 0 && info.stack_depth >= 0 && !writes_sp;
+			 info.special != GSD_SPECIAL_STACK_SWITCH && !(walk->first && walk->may_write_sp);
+	bool table_knows = info.entry != 0 && info.stack_depth >= 0;
 	enum step result;
 	if (walk->mode == GSD_UNWIND_FP && !never_ran(walk, &above))
 		result = step_by_frame_pointer(walk, &info, GSD_UNREADABLE_BROKEN);
+	else if (writes_sp)
+		result = step_from_sp_writer(walk, &info);
 	else if (table_knows)
 		result = step_by_table(walk, &info);
 	else if (walk->mode == GSD_UNWIND_TABLE)
@@ -267,7 +351,8 @@ bool gsd_walk(struct gsd_code *code, const struct gsd_stack_view *view, const st
 			    .exact = start->exact,
 			    .interrupted = start->exact,
 			    .first = true,
-			    .may_write_sp = start->system_call || start->exact,
+			    .may_move = start->may_move,
+			    .may_write_sp = start->system_call,
 			    .c_frames = start->c_frames};
 	push_c_frames(&walk);
 	if (walk.pc == 0) {

@@ -54,7 +54,7 @@ bool gsd_pclntab_function(const struct gsd_pclntab *table, uint64_t index, struc
 	function.end = functab_word(table, index + 1, 0);
 	function.name = (int32_t)gsd_cursor_u32(&cursor);
 	gsd_cursor_u32(&cursor); /* bytes of arguments */
-	gsd_cursor_u32(&cursor); /* deferreturn */
+	function.deferreturn = gsd_cursor_u32(&cursor);
 	function.stack_depths = gsd_cursor_u32(&cursor);
 	function.file_numbers = gsd_cursor_u32(&cursor);
 	function.line_numbers = gsd_cursor_u32(&cursor);

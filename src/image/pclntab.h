@@ -49,6 +49,7 @@ struct gsd_function {
 	uint32_t entry;
 	uint32_t end; /**< where the next function begins */
 	int32_t name;
+	uint32_t deferreturn;  /**< offset from the entry of its call of deferreturn; 0: it has none */
 	uint32_t stack_depths; /**< value tables: 0 means none */
 	uint32_t file_numbers;
 	uint32_t line_numbers;

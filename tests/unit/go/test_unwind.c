@@ -458,10 +458,10 @@ static void the_depth_of_a_function_that_writes_sp_is_not_believed(void **state)
 	(void)state;
 	struct walked *walked = start_of(26);
 	call(walked, MAIN, 16);
-	walk(walked, RETURN(MCALL), GSD_UNWIND_TABLE);
+	walk(walked, RETURN(RAW_SYSCALL), GSD_UNWIND_TABLE);
 	assert_int_equal(walked->result.unreadable, GSD_UNREADABLE_BROKEN);
-	walk(walked, RETURN(MCALL), GSD_UNWIND_AUTO); /* but its frame pointer is */
-	assert_words(walked, RETURN(MCALL), RETURN(MAIN), AT(GOEXIT + 1));
+	walk(walked, RETURN(RAW_SYSCALL), GSD_UNWIND_AUTO); /* but its frame pointer is */
+	assert_words(walked, RETURN(RAW_SYSCALL), RETURN(MAIN), AT(GOEXIT + 1));
 	assert_int_equal(walked->result.fp_steps, 1);
 	drop(walked);
 }
@@ -507,13 +507,42 @@ static void the_function_that_entered_a_system_call_may_write_sp_and_none_above_
 	drop(walked);
 }
 
-static void registers_on_the_stack_show_that_sp_was_not_written_yet(void **state)
+static void functions_of_the_runtime_write_sp_only_to_leave_the_stack(void **state)
 {
 	(void)state;
 	struct walked *walked = start_of(26);
 	call(walked, MAIN, 16);
 	walk_exact(walked, RETURN(MCALL), GSD_UNWIND_TABLE);
 	assert_words(walked, EXACT(RETURN(MCALL)), RETURN(MAIN), AT(GOEXIT + 1));
+	drop(walked);
+}
+
+static void registers_in_a_function_that_writes_sp_are_believed_with_a_frame_pointer_that_agrees(void **state)
+{
+	(void)state;
+	struct walked *walked = start_of(26);
+	call(walked, MAIN, 16);
+	walk_exact(walked, RETURN(RAW_SYSCALL), GSD_UNWIND_AUTO);
+	assert_words(walked, EXACT(RETURN(RAW_SYSCALL)), RETURN(MAIN), AT(GOEXIT + 1));
+	assert_int_equal(walked->result.table_steps, 2);
+	push_word(&walked->stack, 1234); /* it lowers sp by itself: the frame pointer knows better */
+	push_word(&walked->stack, 5678);
+	walk_exact(walked, RETURN(RAW_SYSCALL), GSD_UNWIND_AUTO);
+	assert_words(walked, EXACT(RETURN(RAW_SYSCALL)), RETURN(MAIN), AT(GOEXIT + 1));
+	assert_int_equal(walked->result.fp_steps, 1);
+	drop(walked);
+}
+
+static void registers_in_a_function_that_writes_sp_are_doubted_where_a_return_address_may_be_a_stale_one(void **state)
+{
+	(void)state;
+	struct walked *walked = start_of(26);
+	call(walked, MAIN, 16);
+	push_word(&walked->stack, RETURN(WORK)); /* where the table has the return address, when sp is two words lower */
+	push_word(&walked->stack, 1);
+	push_word(&walked->stack, 2);
+	walk_exact(walked, RETURN(RAW_SYSCALL), GSD_UNWIND_AUTO);
+	assert_int_equal(walked->result.unreadable, GSD_UNREADABLE_BROKEN);
 	drop(walked);
 }
 
@@ -685,7 +714,10 @@ int main(void)
 		cmocka_unit_test(cgocallback_writes_sp_and_is_believed),
 		cmocka_unit_test(frame_pointers_are_not_held_against_the_table_beyond_cgocallback),
 		cmocka_unit_test(the_function_that_entered_a_system_call_may_write_sp_and_none_above_it),
-		cmocka_unit_test(registers_on_the_stack_show_that_sp_was_not_written_yet),
+		cmocka_unit_test(functions_of_the_runtime_write_sp_only_to_leave_the_stack),
+		cmocka_unit_test(registers_in_a_function_that_writes_sp_are_believed_with_a_frame_pointer_that_agrees),
+		cmocka_unit_test(
+			registers_in_a_function_that_writes_sp_are_doubted_where_a_return_address_may_be_a_stale_one),
 		cmocka_unit_test(a_stack_that_is_cut_anywhere_is_broken),
 		cmocka_unit_test(a_return_address_that_is_no_code_is_unreadable),
 		cmocka_unit_test(a_walk_that_starts_outside_of_the_stack_is_broken),
