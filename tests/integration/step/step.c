@@ -442,6 +442,12 @@ static uint64_t now_ns(void)
 	return (uint64_t)now.tv_sec * NANO + (uint64_t)now.tv_nsec;
 }
 
+/* The fixture's loop that can be preempted at every instruction, and should be. */
+static bool enters_spin(const struct session *session, const struct tracee_thread *thread)
+{
+	return thread->executed.is_call && strcmp(answer_function(&session->answer, thread->now.pc), "main.spin") == 0;
+}
+
 static void run(struct session *session, uint64_t limit, uint64_t until, bool more_signals)
 {
 	uint64_t turn = 0;
@@ -457,7 +463,7 @@ static void run(struct session *session, uint64_t limit, uint64_t until, bool mo
 			alarm(LONG_WAIT_S);
 		if (session->steps % 64 == 0 && now_ns() >= until)
 			return;
-		if (session->steps % ROUND == ROUND / 2) {
+		if (session->steps % ROUND == ROUND / 2 || enters_spin(session, thread)) {
 			tracee_hold(&session->tracee, false);
 			turn = now_ns();
 		} else if (session->steps % 64 == 0 && now_ns() - turn >= TURN_NS) {
