@@ -171,7 +171,8 @@ static void without_asking_nothing_more_is_read(void **state)
 	/* Nothing fixed, the list's two words, one run of headers and no new ones, the one M, two stacks. */
 	assert_int_equal(target->calls, 7);
 	assert_int_equal(target->ranges, 0 + 1 + 1 + 1 + 0 + 1 + 2);
-	assert_int_equal(target->read, 8 + 8 + 2 * HEADER_SIZE + M_SIZE + (1024 - 512) * 2);
+	/* The one that runs is read whole, whatever sp it has saved: its thread is elsewhere. */
+	assert_int_equal(target->read, 8 + 8 + 2 * HEADER_SIZE + M_SIZE + (1024 - 512) + (1024 - 8));
 	assert_int_equal(target->plan.native.piece_count, 0);
 	size_t calls = target->calls;
 	ask(target, true);
