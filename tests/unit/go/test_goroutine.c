@@ -544,6 +544,188 @@ static void a_stack_that_does_not_end_at_an_entry_is_broken(void **state)
 	process_destroy(process);
 }
 
+/* ---- what else is known of it ---- */
+
+static const struct gsd_snapshot_thread *thread_at(const struct process *process, uint64_t goid)
+{
+	const struct gsd_goroutine *goroutine = goroutine_of(process, goid);
+	assert_non_null(goroutine);
+	if (goroutine->thread == GSD_NO_THREAD)
+		return NULL;
+	assert_true(goroutine->thread < process->analysis.threads.count);
+	return &process->analysis.threads.items[goroutine->thread];
+}
+
+static void a_goroutine_with_an_m_has_its_thread_m_and_p_in_every_version(void **state)
+{
+	(void)state;
+	for (unsigned minor = 18; minor <= 27; minor++) {
+		struct process *process = make(minor);
+		const struct gsd_layout *layout = layout_of(process);
+		add_parked(process, 1, MAIN);
+		size_t running = add_parked(process, 2, MAIN);
+		size_t calling = add_parked(process, 3, MAIN);
+		set_field(process->g[running], layout->atomicstatus, GSD_STATUS_RUNNING, 4);
+		set_field(process->g[calling], layout->atomicstatus, GSD_STATUS_SYSCALL, 4);
+		add_thread(process, running, 500, RETURN(WORK));
+		add_thread(process, calling, 501, RETURN(WORK));
+		set_field(process->m[running], layout->m_id, 7, 8);
+		set_field(process->m[running], layout->m_p, 0xc000077770, 8);
+		set_field(process->m[calling], layout->m_id, 8, 8);
+		look(process);
+		assert_null(thread_at(process, 1));
+		const struct gsd_snapshot_thread *thread = thread_at(process, 2);
+		assert_u64(thread->m, M_START + running * M_BYTES);
+		assert_int_equal(thread->m_id, 7);
+		assert_u64(thread->p, 0xc000077770);
+		assert_int_equal(thread->p_id, -1); /* it is read later */
+		assert_u64(thread->tid_inside, 500);
+		assert_int_equal(thread->tid, 1500);
+		thread = thread_at(process, 3);
+		assert_int_equal(thread->m_id, 8);
+		assert_u64(thread->p, 0);
+		assert_int_equal(thread->tid, 1501);
+		process_destroy(process);
+	}
+}
+
+static void a_thread_that_is_not_among_those_of_the_process_has_no_tid(void **state)
+{
+	(void)state;
+	struct process *process = make(26);
+	const struct gsd_layout *layout = layout_of(process);
+	size_t gone = add_parked(process, 2, MAIN);
+	size_t new = add_parked(process, 3, MAIN);
+	size_t unread = add_parked(process, 4, MAIN);
+	add_thread(process, gone, 500, 0);
+	add_thread(process, new, 501, 0);
+	set_field(process->m[gone], layout->m_procid, 999, 8);
+	set_field(process->m[new], layout->m_procid, 0, 8); /* its thread has not begun */
+	set_field(process->g[unread], layout->m, 0x999000, 8);
+	look(process);
+	assert_int_equal(thread_at(process, 2)->tid, 0);
+	assert_u64(thread_at(process, 2)->tid_inside, 999);
+	assert_int_equal(thread_at(process, 3)->tid, 0);
+	assert_u64(thread_at(process, 3)->tid_inside, 0);
+	assert_null(thread_at(process, 4)); /* its m could not be read */
+	process_destroy(process);
+}
+
+static void the_extent_of_a_stack_is_that_of_its_bounds_and_where_the_walk_begins(void **state)
+{
+	(void)state;
+	struct process *process = make(26);
+	const struct gsd_layout *layout = layout_of(process);
+	size_t parked = add_parked(process, 1, MAIN);
+	size_t running = add_parked(process, 2, MAIN);
+	size_t calling = add_parked(process, 3, MAIN);
+	set_field(process->g[running], layout->atomicstatus, GSD_STATUS_RUNNING, 4);
+	add_thread(process, running, 500, RETURN(WORK));
+	set_field(process->g[running], layout->sched_sp, process->stacks[running].high - 8, 8); /* stale */
+	set_field(process->g[calling], layout->syscallsp, stack_sp(&process->stacks[calling]) + 8 * 4, 8);
+	look(process);
+	const size_t used = 8 * process->stacks[parked].used;
+	for (uint64_t goid = 1; goid <= 3; goid++) {
+		const struct gsd_goroutine *goroutine = goroutine_of(process, goid);
+		assert_u64(goroutine->stack_low, process->stacks[goid - 1].high - 8 * STACK_WORDS);
+		assert_int_equal(goroutine->stack_size, 8 * STACK_WORDS);
+		assert_int_equal(goroutine->stack_used, goid == 3 ? used - 8 * 4 : used);
+	}
+	process_destroy(process);
+}
+
+static void bounds_that_contradict_each_other_are_no_extent(void **state)
+{
+	(void)state;
+	static const struct {
+		uint64_t low, high;
+	} bounds[] = {{0, 0},
+		      {0xc001008000, 0xc001008000},
+		      {0xc001008008, 0xc001008000},
+		      {0xc001000000, UINT64_MAX},
+		      {0x1000, UINT64_C(0x1000) + (UINT64_C(1) << 31) + 1}};
+	for (size_t i = 0; i < GSD_ARRAY_SIZE(bounds); i++) {
+		struct process *process = make(26);
+		size_t index = add_parked(process, 1, MAIN);
+		set_field(process->g[index], layout_of(process)->stack_low, bounds[i].low, 8);
+		set_field(process->g[index], layout_of(process)->stack_high, bounds[i].high, 8);
+		look(process);
+		assert_int_equal(goroutine_of(process, 1)->stack_size, 0);
+		assert_int_equal(goroutine_of(process, 1)->stack_used, 0);
+		assert_int_not_equal(goroutine_of(process, 1)->unreadable, GSD_READABLE);
+		process_destroy(process);
+	}
+}
+
+static void a_goroutine_that_stands_at_its_entry_never_ran(void **state)
+{
+	(void)state;
+	static const uint32_t entries[] = {MAIN, COROSTART, SWEEPER};
+	static const struct {
+		uint32_t status;
+		bool call, moved, never_ran;
+	} cases[] = {
+		{GSD_STATUS_RUNNABLE, false, false, true}, {GSD_STATUS_WAITING, false, false, true},
+		{GSD_STATUS_RUNNING, false, false, false}, {GSD_STATUS_RUNNABLE, true, false, false},
+		{GSD_STATUS_RUNNABLE, false, true, false},
+	};
+	for (size_t i = 0; i < GSD_ARRAY_SIZE(entries); i++)
+		for (size_t k = 0; k < GSD_ARRAY_SIZE(cases); k++) {
+			struct process *process = make(26);
+			const struct gsd_layout *layout = layout_of(process);
+			process->options.system_goroutines = true;
+			size_t index = add_goroutine(process, 5, cases[k].status);
+			push_call(&process->stacks[index], AT(GOEXIT + 1));
+			save_registers(process, index, AT(entries[i]) + (cases[k].moved ? 1 : 0));
+			set_field(process->g[index], layout->startpc, AT(entries[i]), 8);
+			if (cases[k].call) {
+				set_field(process->g[index], layout->syscallsp, stack_sp(&process->stacks[index]), 8);
+				set_field(process->g[index], layout->syscallpc, RETURN(WORK), 8);
+			}
+			look(process);
+			if (goroutine_of(process, 5)->never_ran != cases[k].never_ran)
+				fail_msg("entry %zu, case %zu", i, k);
+			process_destroy(process);
+		}
+}
+
+static void one_made_for_c_has_no_entry_that_it_could_stand_at(void **state)
+{
+	(void)state;
+	struct process *process = make(26);
+	size_t index = add_goroutine(process, 5, GSD_STATUS_WAITING);
+	push_call(&process->stacks[index], AT(GOEXIT + 1));
+	save_registers(process, index, 0);
+	look(process);
+	assert_false(goroutine_of(process, 5)->never_ran);
+	process_destroy(process);
+}
+
+static void equal_pointers_to_ancestors_and_bubbles_are_one(void **state)
+{
+	(void)state;
+	for (unsigned minor = 23; minor <= 27; minor++) {
+		struct process *process = make(minor);
+		const struct gsd_layout *layout = layout_of(process);
+		static const uint64_t pointers[] = {0, 0xc000055550, 0xc000055580, 0xc000055550};
+		for (size_t i = 0; i < GSD_ARRAY_SIZE(pointers); i++) {
+			size_t index = add_parked(process, i + 1, MAIN);
+			set_field(process->g[index], layout->ancestors, pointers[i], 8);
+			set_field(process->g[index], layout->bubble, pointers[i], 8);
+		}
+		look(process);
+		const struct gsd_goroutine *goroutines = process->analysis.goroutines.items;
+		assert_int_equal(process->analysis.ancestry_pointers.count, 2);
+		assert_int_equal(goroutines[0].ancestry, GSD_NO_ANCESTRY);
+		assert_int_equal(goroutines[1].ancestry, goroutines[3].ancestry);
+		assert_u64(process->analysis.ancestry_pointers.items[goroutines[2].ancestry], 0xc000055580);
+		assert_int_equal(goroutines[0].bubble, GSD_NO_BUBBLE);
+		assert_int_equal(process->analysis.bubble_pointers.count, minor == 23 ? 0 : 2);
+		assert_int_equal(goroutines[1].bubble, minor == 23 ? GSD_NO_BUBBLE : goroutines[3].bubble);
+		process_destroy(process);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -571,6 +753,13 @@ int main(void)
 		cmocka_unit_test(a_goroutine_that_never_ran_is_its_entry),
 		cmocka_unit_test(a_stack_that_cannot_be_read_is_marked_with_the_reason_and_the_others_are_read),
 		cmocka_unit_test(a_stack_that_does_not_end_at_an_entry_is_broken),
+		cmocka_unit_test(a_goroutine_with_an_m_has_its_thread_m_and_p_in_every_version),
+		cmocka_unit_test(a_thread_that_is_not_among_those_of_the_process_has_no_tid),
+		cmocka_unit_test(the_extent_of_a_stack_is_that_of_its_bounds_and_where_the_walk_begins),
+		cmocka_unit_test(bounds_that_contradict_each_other_are_no_extent),
+		cmocka_unit_test(a_goroutine_that_stands_at_its_entry_never_ran),
+		cmocka_unit_test(one_made_for_c_has_no_entry_that_it_could_stand_at),
+		cmocka_unit_test(equal_pointers_to_ancestors_and_bubbles_are_one),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
