@@ -199,6 +199,7 @@ def compare_ancestor(case, theirs, ours, differing, what):
     for their, our in zip(theirs.frames, shown):
         said = place(case, our["function"], our["file"], our["line"])
         if said != (dumps.shorten(their.function, case.minor), f"{their.file}:{their.line}"):
+            need(their.line != our["line"] or their.file != our["file"], f"{what}: {our['function']}, not {their.function}")
             differing.append((what, their, our))
 
 

@@ -233,8 +233,8 @@ static void lengths_that_no_program_has_make_an_ancestry_unknown(void **state)
 		uint64_t infos = WORDS(world, pcs, lengths[i], lengths[i], 7, 0x405000);
 		uint64_t long_pcs = WORDS(world, infos, 1, 1);
 		uint64_t long_list = WORDS(world, infos, lengths[i], lengths[i]);
-		uint64_t over_capacity = WORDS(world, infos, 1, 0);
 		uint64_t good_info = WORDS(world, pcs, 1, 1, 7, 0x405000);
+		uint64_t over_capacity = WORDS(world, good_info, 1, 0);
 		uint64_t good = WORDS(world, good_info, 1, 1);
 		assert_false(ancestry_at(world, long_pcs).known);
 		assert_false(ancestry_at(world, long_list).known);
@@ -242,6 +242,20 @@ static void lengths_that_no_program_has_make_an_ancestry_unknown(void **state)
 		assert_true(ancestry_at(world, good).known);
 		drop(world);
 	}
+}
+
+static void more_pcs_than_the_runtime_keeps_make_an_ancestry_unknown(void **state)
+{
+	(void)state;
+	struct world *world = make(27);
+	static const uint64_t many[1001];
+	uint64_t pcs = add_words(world, many, GSD_ARRAY_SIZE(many));
+	uint64_t info = WORDS(world, pcs, 1000, 1001, 7, 0x405000);
+	uint64_t slice = WORDS(world, info, 1, 1);
+	assert_int_equal(ancestry_at(world, slice).ancestors[0].pc_count, 1000);
+	set_word(world, info + 8, 1001);
+	assert_false(ancestry_at(world, slice).known);
+	drop(world);
 }
 
 static void what_cannot_be_read_hurts_no_other(void **state)
@@ -318,6 +332,7 @@ int main(void)
 		cmocka_unit_test(without_the_fields_no_bubble_is_known),
 		cmocka_unit_test(ancestors_are_read_in_every_version_the_parent_first),
 		cmocka_unit_test(lengths_that_no_program_has_make_an_ancestry_unknown),
+		cmocka_unit_test(more_pcs_than_the_runtime_keeps_make_an_ancestry_unknown),
 		cmocka_unit_test(what_cannot_be_read_hurts_no_other),
 		cmocka_unit_test(an_ancestry_that_nobody_holds_any_more_is_unknown),
 		cmocka_unit_test(without_the_fields_or_with_impossible_ones_no_ancestry_is_known),
