@@ -268,7 +268,10 @@ static enum gsd_unreadable start_from_sched(const struct gsd_analyst *analyst, c
 		.pc = header->sched_pc, .sp = header->sched_sp, .bp = header->sched_bp, .may_move = true};
 	if (thread == NULL || thread->state != GSD_THREAD_STOPPED)
 		return GSD_READABLE;
-	if (!gsd_code_pc(code, thread->registers.pc, &info))
+	struct gsd_registers interrupted = thread->registers;
+	if (header->copied->handler.length > 0)
+		(void)gsd_signal_frame_find(&header->copied->handler, 0, UINT64_MAX, &interrupted);
+	if (!gsd_code_pc(code, interrupted.pc, &info))
 		return GSD_UNREADABLE_COUNT;
 	if (info.special != GSD_SPECIAL_RECOVERY ||
 	    stack_word(header, header->sched_sp - sizeof(uint64_t)) == header->sched_pc)

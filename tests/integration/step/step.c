@@ -122,13 +122,18 @@ static const struct {
 	{"runtime.recovery", "unreadable:running"},
 };
 
+/* Where a thread is, or where a signal has interrupted it. */
+static const char *place_of(const struct session *session, const struct tracee_thread *thread)
+{
+	return answer_function(&session->answer, thread->handling ? thread->interrupted.pc : thread->now.pc);
+}
+
 static bool is_known_window(const struct session *session, const char *kind)
 {
 	for (size_t i = 0; i < GSD_ARRAY_SIZE(windows); i++)
 		for (size_t t = 0; t < session->tracee.thread_count; t++)
 			if (strcmp(windows[i].kind, kind) == 0 &&
-			    strcmp(windows[i].function,
-				   answer_function(&session->answer, session->tracee.threads[t].now.pc)) == 0)
+			    strcmp(windows[i].function, place_of(session, &session->tracee.threads[t])) == 0)
 				return true;
 	return false;
 }
