@@ -176,33 +176,29 @@ static bool read_version_string(const struct gsd_program *program, uint64_t addr
  * runtime.schedinit compares the length of runtime.buildVersion with zero: the word before that operand is the string.
  * The operand's displacement may have an immediate of 1 or 4 bytes behind it.
  */
-static void find_build_version(const struct gsd_program *program, const struct gsd_module *module,
-			       struct gsd_runtime *runtime)
+static bool find_build_version(const struct gsd_program *program, const struct gsd_module *module,
+			       char version[MAX_VERSION + 1])
 {
 	uint8_t bytes[4096];
 	struct gsd_function function;
 	if (!gsd_pclntab_find_name(&module->table, "runtime.schedinit", &function))
-		return;
+		return false;
 	/* The layout is not settled yet, so the map of split text is not to be trusted. */
 	uint64_t start = module->data.text + function.entry;
 	size_t length = function.end - function.entry < sizeof bytes ? function.end - function.entry : sizeof bytes;
 	struct gsd_range range = {.address = start, .length = length, .buffer = bytes};
 	gsd_memory_read_ranges(program->memory, &range, 1);
 	if (range.errnum != 0)
-		return;
+		return false;
 	static const uint64_t shifts[] = {0, 1, 4};
 	struct gsd_operand list[sizeof bytes];
 	size_t count = gsd_operands(bytes, length, start, list, GSD_ARRAY_SIZE(list));
 	for (size_t i = 0; i < count; i++) {
-		for (size_t k = 0; k < GSD_ARRAY_SIZE(shifts); k++) {
-			char version[MAX_VERSION + 1];
-			if (!read_version_string(program, list[i].address + shifts[k] - 8, version))
-				continue;
-			memcpy(runtime->version, version, sizeof version);
-			runtime->go_minor = gsd_parse_go_minor(version);
-			return;
-		}
+		for (size_t k = 0; k < GSD_ARRAY_SIZE(shifts); k++)
+			if (read_version_string(program, list[i].address + shifts[k] - 8, version))
+				return true;
 	}
+	return false;
 }
 
 /* Code of libstd.so (-linkshared) goes through the global offset table, but its symbols are always there. */
@@ -223,6 +219,25 @@ static struct gsd_error *find_version_symbol(const struct gsd_program *program, 
 		memcpy(runtime->version, version, sizeof version);
 		runtime->go_minor = gsd_parse_go_minor(version);
 	}
+	return NULL;
+}
+
+/* The version that the runtime has of itself: where there is no build information, and to hold against it. */
+static struct gsd_error *check_version(const struct gsd_program *program, const struct gsd_module *module,
+				       struct gsd_runtime *runtime)
+{
+	char version[MAX_VERSION + 1] = "";
+	bool found = find_build_version(program, module, version);
+	if (runtime->go_minor == 0 && !found)
+		return find_version_symbol(program, runtime);
+	if (!found || gsd_parse_go_minor(version) == runtime->go_minor)
+		return NULL;
+	if (runtime->go_minor != 0)
+		return gsd_error_because(gsd_error_create(GSD_ERROR_CORRUPT, 0, "tell which Go made this program"),
+					 "its build information says %s, and its runtime says %s", runtime->version,
+					 version);
+	memcpy(runtime->version, version, sizeof version);
+	runtime->go_minor = gsd_parse_go_minor(version);
 	return NULL;
 }
 
@@ -318,20 +333,41 @@ static struct gsd_error *check_holds_runtime(const struct gsd_module *module)
 				 "a Go function table is there, but it does not name runtime.schedinit");
 }
 
+/* Why the program has no module in the layout of its version: `error`, or that this version is not the right one. */
+static struct gsd_error *explain_missing(const struct gsd_program *program, struct gsd_runtime *runtime,
+					 struct gsd_error *error)
+{
+	struct gsd_module module;
+	bool found = false;
+	struct gsd_error *lie = gsd_module_find(program->memory, program->regions, program->region_count, 0,
+						table_hint(program), &module, &found);
+	if (lie == NULL && found) {
+		lie = check_version(program, &module, runtime);
+		gsd_module_free(&module);
+	} else {
+		gsd_error_destroy(lie);
+		lie = NULL;
+	}
+	if (lie == NULL)
+		return error;
+	gsd_error_destroy(error);
+	return lie;
+}
+
 static struct gsd_error *find_first_module(const struct gsd_program *program, struct gsd_runtime *runtime,
 					   struct gsd_module *module_ret, bool *found_ret)
 {
 	if (has_old_table(program))
 		return too_old(runtime->version[0] != '\0' ? runtime->version : "Go 1.17 or earlier");
-	GSD_TRY(gsd_module_find(program->memory, program->regions, program->region_count, runtime->go_minor,
-				table_hint(program), module_ret, found_ret));
-	if (!*found_ret)
-		return NULL;
-	struct gsd_error *error = check_holds_runtime(module_ret);
-	if (error == NULL && runtime->go_minor == 0)
-		find_build_version(program, module_ret, runtime);
-	if (error == NULL && runtime->go_minor == 0)
-		error = find_version_symbol(program, runtime);
+	struct gsd_error *error = gsd_module_find(program->memory, program->regions, program->region_count,
+						  runtime->go_minor, table_hint(program), module_ret, found_ret);
+	if (error != NULL && runtime->go_minor != 0 && gsd_error_code(error) == GSD_ERROR_MISSING)
+		return explain_missing(program, runtime, error);
+	if (error != NULL || !*found_ret)
+		return error;
+	error = check_holds_runtime(module_ret);
+	if (error == NULL)
+		error = check_version(program, module_ret, runtime);
 	if (error == NULL && runtime->go_minor == 0)
 		error = gsd_error_because(gsd_error_create(GSD_ERROR_MISSING, 0, "find runtime.buildVersion"),
 					  "neither build information nor runtime.schedinit says which Go made this "

@@ -38,11 +38,23 @@ static int reopen_regular(int handle, uint64_t inode)
 /* The kernel's own link to the mapped file: right even when it was deleted. Needs CAP_CHECKPOINT_RESTORE. */
 static int open_by_link(const struct gsd_process *process, const struct gsd_mapping *mapping)
 {
-	char name[64];
-	snprintf(name, sizeof name, "map_files/%" PRIx64 "-%" PRIx64, mapping->start, mapping->end);
+	char name[80];
+	char thread[32];
+	/* A first thread that has ended maps nothing, and below task/ there are no such links: /proc/TID has them. */
+	snprintf(name, sizeof name, "../%d/map_files/%" PRIx64 "-%" PRIx64, (int)process->memory.thread, mapping->start,
+		 mapping->end);
 	int handle = openat(process->directory, name, O_PATH | O_CLOEXEC);
+	if (handle < 0)
+		return -1;
+	/* Still a thread of this process: then it was one all the time. */
+	snprintf(thread, sizeof thread, "task/%d", (int)process->memory.thread);
+	if (faccessat(process->directory, thread, F_OK, 0) != 0) {
+		close(handle);
+		errno = ESRCH;
+		return -1;
+	}
 	/* No inode to compare: overlay file systems show another one in maps, and the link cannot be wrong. */
-	return handle < 0 ? -1 : reopen_regular(handle, 0);
+	return reopen_regular(handle, 0);
 }
 
 /* By the path, inside the target's own root, where another file may lie today: the inode decides. */
@@ -52,7 +64,9 @@ static int open_by_path(const struct gsd_process *process, const struct gsd_mapp
 		errno = ENOENT;
 		return -1;
 	}
-	int root = openat(process->directory, "root", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	char name[32];
+	snprintf(name, sizeof name, "task/%d/root", (int)process->memory.thread); /* the first thread may have ended */
+	int root = openat(process->directory, name, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (root < 0)
 		return -1;
 	struct open_how how = {.flags = O_PATH | O_CLOEXEC, .resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS};

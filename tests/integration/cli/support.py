@@ -90,7 +90,7 @@ def sample_server():
     return path
 
 
-OLD_PROGRAM = """package main
+WAITING_PROGRAM = """package main
 
 import (
 	"fmt"
@@ -105,19 +105,24 @@ func main() {
 """
 
 
-def program_of_old_go():
-    """A program of Go 1.17, built once: the newest one that is not supported."""
-    path = build_directory() / "old-go" / "old"
+def program_of_go(release, architecture="amd64"):
+    """A program of another Go release or for another architecture, built once."""
+    path = build_directory() / ("go%s-%s" % (release, architecture)) / "program"
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
-        (path.parent / "main.go").write_text(OLD_PROGRAM)
-        (path.parent / "go.mod").write_text("module old\n\ngo 1.17\n")
+        (path.parent / "main.go").write_text(WAITING_PROGRAM)
+        (path.parent / "go.mod").write_text("module program\n\ngo 1.17\n")
         go_env = {key: value for key, value in os.environ.items() if key not in ("GOFLAGS", "GOENV")}
         # Settings of the user may name flags that the old go does not know; the proxy is the default one then.
         proxy = subprocess.run([go_command(), "env", "GOPROXY"], capture_output=True, text=True, check=True).stdout.strip()
-        go_env.update(CGO_ENABLED="0", GOENV="off", GOTOOLCHAIN="go1.17.13", GOPROXY=proxy)
+        go_env.update(CGO_ENABLED="0", GOENV="off", GOTOOLCHAIN="go" + release, GOPROXY=proxy, GOARCH=architecture)
         subprocess.run([go_command(), "build", "-o", str(path), "."], cwd=path.parent, env=go_env, check=True)
     return path
+
+
+def program_of_old_go():
+    """A program of Go 1.17: the newest one that is not supported."""
+    return program_of_go("1.17.13")
 
 
 class Target:

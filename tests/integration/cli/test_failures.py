@@ -9,8 +9,8 @@ import struct
 import subprocess
 import threading
 
-from support import (GOSTACKDUMP, ServerTestCase, Target, TestCase, build_directory, main, program_of_old_go, run,
-                     sample_server, server)
+from support import (GOSTACKDUMP, ServerTestCase, Target, TestCase, build_directory, main, program_of_go,
+                     program_of_old_go, run, sample_server, server)
 
 NOBODY = 65534
 
@@ -91,6 +91,15 @@ class Targets(TestCase):
             os.sched_yield()
         result = self.assert_nothing(target.pid, str(target.pid))
         self.assertRegex(result.err, "32-bit|i386")
+
+    def test_a_go_program_for_another_architecture(self):
+        for release in ("1.18.10", "1.27.3"):
+            with self.subTest(release=release):
+                target = Target([program_of_go(release, "386")])
+                self.addCleanup(target.end)
+                target.ready()
+                self.assert_nothing(target.pid, str(target.pid), "its program is for 32-bit x86", "only 64-bit x86-64")
+                self.assertTrue(alive(target.pid))
 
     def test_no_permission(self):
         """As root: a process of root, looked at by nobody. As anybody else: process 1."""

@@ -62,25 +62,34 @@ def frame_limit(go):
     return 32 if int(go.split(".")[1]) <= 22 else 128
 
 
-class Fixture:
-    """A fixture process that has said that it is ready."""
+def program(go, kind):
+    return os.path.join(FIXTURES, go, kind, "parity")
 
-    def __init__(self, go, kind, mode, folder):
+
+class Fixture:
+    """A fixture process that has said that it is ready.
+
+    `path` names a copy of the program, `before` a command that runs it, `after` are more arguments.
+    """
+
+    def __init__(self, go, kind, mode, folder, path=None, before=(), after=(), **how):
         arguments, environment, self.parked, self.goroutines = MODES[mode]
         # In a C program main.main is not in the main goroutine, and one more waits for it: that of the C thread.
         self.root = "main.hosted" if KINDS[kind].host else "runtime.main"
         if self.goroutines is not None and KINDS[kind].host:
             self.goroutines += 1
-        path = os.path.join(FIXTURES, go, kind, "parity")
+        path = path or program(go, kind)
         self.own = os.path.join(folder, "own.pb.gz")
         env = {k: v for k, v in os.environ.items() if k not in ("GODEBUG", "GOMAXPROCS", "GOGC", "GOTRACEBACK")}
         env.update(environment, GORACE="exitcode=0")  # finalizers race with nothing that matters here
         self.errors = open(os.path.join(folder, "stderr"), "w+")
-        self.process = subprocess.Popen([path, *arguments, "-out=" + folder], stdin=subprocess.PIPE, bufsize=0,
-                                        stdout=subprocess.PIPE, stderr=self.errors, env=env)
+        self.process = subprocess.Popen([*before, path, *arguments, "-out=" + folder, *after], stdin=subprocess.PIPE,
+                                        bufsize=0, stdout=subprocess.PIPE, stderr=self.errors, env=env, **how)
         self.pid = self.process.pid
         try:
-            need(self.line(READY_SECONDS) == f"ready {self.pid}", "the fixture's first line is not its ready line")
+            ready = self.line(READY_SECONDS)
+            need(ready.startswith("ready ") if before else ready == f"ready {self.pid}",
+                 "the fixture's first line is not its ready line")
         except Wrong:
             self.process.kill()
             raise
@@ -132,7 +141,8 @@ class Fixture:
         if self.process.poll() is None:
             self.process.kill()
             self.process.wait()
-        self.errors.close()
+        for stream in (self.errors, self.process.stdin, self.process.stdout):
+            stream.close()
 
 
 def run(command, **more):

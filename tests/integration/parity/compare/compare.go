@@ -21,6 +21,10 @@ type rules struct {
 	writer, parked, root string
 	// sum: theirs may list a stack more than once, ours need not.
 	sum bool
+	// noBuildIDs: the program could not read the build ids of its files, we can.
+	noBuildIDs bool
+	// noMappings: the program could not read its mappings, so that it has no addresses either.
+	noMappings bool
 	// framePointers: ours was unwound by frame pointers alone, which know nothing of some goroutines, at most unreadable of
 	// them, and miss the caller of a function without a frame where such a one was running or faulted.
 	framePointers bool
@@ -47,7 +51,14 @@ func (d *difference) add(format string, args ...interface{}) {
 func compare(theirs, ours *profile.Profile, r rules) []string {
 	var d difference
 	compareHeaders(&d, theirs, ours)
-	compareMappings(&d, theirs, ours)
+	if r.noBuildIDs {
+		for _, m := range ours.Mapping {
+			m.BuildID = ""
+		}
+	}
+	if !r.noMappings {
+		compareMappings(&d, theirs, ours)
+	}
 	checkTotal(&d, "theirs", theirs, r.total)
 	checkTotal(&d, "ours", ours, r.total)
 	if r.framePointers {
@@ -64,7 +75,7 @@ func compare(theirs, ours *profile.Profile, r rules) []string {
 	}
 	sum := r.sum || r.cut > 0
 	byName := diffCounts(&d, "stacks by name", group(theirSamples, nameKey, sum), group(ourSamples, nameKey, sum))
-	if byName {
+	if byName && !r.noMappings {
 		diffCounts(&d, "stacks by address", group(theirSamples, addressKey, sum), group(ourSamples, addressKey, sum))
 	}
 	return d.lines

@@ -51,6 +51,8 @@ func main() {
 	flag.StringVar(&r.writer, "writer", "runtime/pprof.writeGoroutine", "a function in its stack in theirs")
 	flag.StringVar(&r.parked, "parked", "main.park", "a function in its stack in ours")
 	flag.BoolVar(&r.sum, "sum", false, "theirs may list a stack more than once")
+	flag.BoolVar(&r.noBuildIDs, "no-build-ids", false, "theirs has no build ids")
+	flag.BoolVar(&r.noMappings, "no-mappings", false, "theirs has no mappings")
 	flag.BoolVar(&r.framePointers, "frame-pointers", false, "ours was unwound by frame pointers alone: what it has must be in theirs")
 	flag.Int64Var(&r.unreadable, "unreadable", 0, "with -frame-pointers: how many goroutines, at most, have no stack")
 	flag.Int64Var(&r.total, "total", 0, "how many goroutines there are in each, 0: not known")
