@@ -95,8 +95,10 @@ struct gsd_error *gsd_bubbles_read(struct gsd_memory *memory, const struct gsd_l
 				   const uint64_t *pointers, size_t count, struct gsd_bubble *bubbles_ret)
 {
 	bool numbered = layout->bubble_id != GSD_NO_FIELD;
+	if (count == 0)
+		return NULL;
 	memset(bubbles_ret, 0, count * sizeof *bubbles_ret);
-	if (count == 0 || (!numbered && layout->bubble_root == GSD_NO_FIELD))
+	if (!numbered && layout->bubble_root == GSD_NO_FIELD)
 		return NULL;
 	uint64_t *addresses = calloc(count, sizeof *addresses);
 	uint64_t *words = calloc(count, sizeof *words);
@@ -284,8 +286,10 @@ struct gsd_error *gsd_ancestries_read(struct gsd_memory *memory, const struct gs
 				      const uint64_t *pointers, size_t count, struct gsd_arena *arena,
 				      struct gsd_ancestry *ancestries_ret)
 {
+	if (count == 0)
+		return NULL;
 	memset(ancestries_ret, 0, count * sizeof *ancestries_ret);
-	if (count == 0 || !knows_ancestors(layout))
+	if (!knows_ancestors(layout))
 		return NULL;
 	struct ancestry_reader reader = {
 		.memory = memory, .layout = layout, .arena = arena, .ancestries = ancestries_ret, .count = count};
