@@ -303,6 +303,51 @@ static struct gsd_error *add_group(struct report *report, const struct gsd_group
 	return NULL;
 }
 
+/* ---- threads that ran no goroutine ------------------------------------------------------------------------------- */
+
+static void add_thread_group(struct report *report, const struct gsd_group *group)
+{
+	static const struct gsd_line no_creator = {0};
+	struct gsd_text *text = &report->text;
+	gsd_text_add(text, "\n");
+	add_style(report, STYLE_BOLD);
+	add_count(text, group->count, "thread", "threads");
+	add_style(report, STYLE_PLAIN);
+	if (group->count == 1) {
+		gsd_text_add(text, " (");
+		gsd_text_add_decimal(text, (int64_t)group->goid);
+		gsd_text_add(text, ")");
+	}
+	gsd_text_add(text, ": no goroutine\n");
+	add_frames(report, group, &no_creator);
+}
+
+/* They are grouped as goroutines are: as such that have a thread's id, and its stack. */
+static struct gsd_error *add_threads(struct report *report)
+{
+	const struct gsd_snapshot *snapshot = report->snapshot;
+	struct gsd_snapshot threads = *snapshot;
+	threads.goroutine_count = snapshot->thread_stack_count;
+	threads.goroutines = calloc(snapshot->thread_stack_count + 1, sizeof *threads.goroutines);
+	if (threads.goroutines == NULL)
+		return gsd_error_no_memory();
+	for (size_t i = 0; i < snapshot->thread_stack_count; i++)
+		threads.goroutines[i] = (struct gsd_goroutine){.goid = (uint64_t)snapshot->thread_stacks[i].tid,
+							       .stack = snapshot->thread_stacks[i].stack,
+							       .status = GSD_STATUS_RUNNING,
+							       .labels = GSD_NO_LABELS,
+							       .thread = GSD_NO_THREAD,
+							       .ancestry = GSD_NO_ANCESTRY,
+							       .bubble = GSD_NO_BUBBLE};
+	gsd_groups_free(&report->groups);
+	report->groups = (struct gsd_groups){0};
+	struct gsd_error *error = gsd_groups_create(&threads, report->source, &report->groups);
+	for (size_t i = 0; error == NULL && i < report->groups.groups.count; i++)
+		add_thread_group(report, &report->groups.groups.items[i]);
+	free(threads.goroutines);
+	return error;
+}
+
 static struct gsd_error *write_all(struct report *report, struct gsd_sink *sink)
 {
 	GSD_TRY(gsd_groups_create(report->snapshot, report->source, &report->groups));
@@ -312,6 +357,8 @@ static struct gsd_error *write_all(struct report *report, struct gsd_sink *sink)
 		if (report->text.length >= FLUSH_BYTES)
 			GSD_TRY(gsd_text_emit(&report->text, sink));
 	}
+	if (report->snapshot->thread_stack_count > 0)
+		GSD_TRY(add_threads(report));
 	return gsd_text_emit(&report->text, sink);
 }
 

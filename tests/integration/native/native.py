@@ -303,6 +303,16 @@ def check_threads(pid, entries, tasks_before, stripped):
     check(any("runtime.mstart0" in [f["function"] for f in e["frames"]] for e in threads.values()), "no thread of Go")
 
 
+def check_report(pid, entries):
+    """The report has a section of threads that run no goroutine; it groups those whose stacks are equal."""
+    done = subprocess.run([TOOL, "-q", "-p", str(pid), "--max-pause=20s", "--native", "-o", "report:-"], capture_output=True,
+                          text=True, timeout=TIMEOUT)
+    headings = re.findall(r"^(\d+) threads?(?: \(\d+\))?: no goroutine$", done.stdout, re.M)
+    threads = sum(e["type"] == "thread" for e in entries)
+    check(abs(sum(map(int, headings)) - threads) <= 2, headings, "threads in the report, and", threads)  # the runtime's come and go
+    check("wait_on_condition" in done.stdout or "__pthread_cond_wait" in done.stdout, "no C in the report")
+
+
 def check_without_native(native, plain):
     """Go frames are the same with and without, but for those through which C is entered and left."""
     check([e["type"] for e in plain] == ["goroutine"] * len(plain), "threads without --native")
@@ -355,6 +365,7 @@ def main():
             stacks = find_stacks([e for e in entries if e["type"] == "goroutine"], stripped, kind == "c-shared")
             check_profile(profile, entries)
             check_threads(process.pid, entries, tasks, stripped)
+            check_report(process.pid, entries)
             _, plain, _ = capture(process.pid, folder)
             check_without_native(entries, plain)
             compared = compare_with_gdb(process.pid, entries, stacks, stripped, folder)
