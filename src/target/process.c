@@ -427,7 +427,14 @@ int64_t gsd_process_clock_ahead_ns(const struct gsd_process *process)
 
 bool gsd_process_ended(const struct gsd_process *process)
 {
-	return find_live_thread(process) == 0;
+	pid_t thread = find_live_thread(process);
+	if (thread == 0)
+		return true;
+	/* One that is exiting gives up its memory, and its program with it, before it counts as dead. */
+	char file[64];
+	char byte;
+	name_of(process, thread, "exe", file, sizeof file);
+	return readlinkat(process->directory, file, &byte, sizeof byte) < 0 && (errno == ENOENT || errno == ESRCH);
 }
 
 bool gsd_process_replaced(const struct gsd_process *process)
