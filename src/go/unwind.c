@@ -124,13 +124,15 @@ static void enter_caller(struct walk *walk, const struct gsd_pc_info *info, uint
 /*
  * Up to Go 1.25, a stack that moves does not adjust the saved frame pointers of frames that a panic has killed
  * (runtime/stack.go, adjustframe, frame.continpc == 0): they point into the old stack, and say nothing. In every
- * version they do so for the moment in which the stack moves.
+ * version they do so for the moment in which the stack moves; and up to Go 1.20 from then on, when it was shrunk during
+ * systemstack, which did not restore bp (runtime/asm_amd64.s; gcAssistAlloc is where it happens).
  */
 static bool left_behind_by_a_move(const struct walk *walk)
 {
 	uint64_t word;
-	bool killed = gsd_code_go_minor(walk->code) <= 25 && walk->below_panic;
-	return (killed || walk->may_move) && !view_word(walk->view, walk->bp, &word);
+	unsigned minor = gsd_code_go_minor(walk->code);
+	bool killed = minor <= 25 && walk->below_panic;
+	return (killed || walk->may_move || minor <= 20) && !view_word(walk->view, walk->bp, &word);
 }
 
 /*

@@ -354,6 +354,84 @@ static void below_a_panic_frame_pointers_into_an_old_stack_say_nothing_up_to_go_
 	}
 }
 
+static void frame_pointers_into_an_old_stack_say_nothing_up_to_go_120_and_while_the_stack_moves(void **state)
+{
+	(void)state;
+	static const uint64_t old[] = {STACK_HIGH + 0x10000, 0x1000}; /* above and below */
+	for (size_t i = 0; i < 4 * GSD_ARRAY_SIZE(old); i++) {
+		struct walked *walked = start_of((unsigned)(20 + i / 4));
+		bool moving = i % 2 != 0;
+		call(walked, MAIN, WORK_DEPTH);
+		walked->stack.words[STACK_WORDS - (STACK_HIGH - walked->stack.bp) / 8] = old[i / 2 % 2];
+		call(walked, WORK, WORK_DEPTH);
+		struct gsd_walk_start start = {
+			.pc = RETURN(WORK), .sp = stack_sp(&walked->stack), .bp = walked->stack.bp, .may_move = moving};
+		walk_from(walked, start, GSD_UNWIND_AUTO);
+		assert_words(walked, RETURN(WORK), RETURN(WORK), RETURN(MAIN), AT(GOEXIT + 1));
+		assert_int_equal(walked->result.disagreed, i / 4 > 0 && !moving);
+		walked->stack.words[STACK_WORDS - (STACK_HIGH - walked->stack.bp) / 8] = STACK_HIGH - 16;
+		walk_from(walked, start, GSD_UNWIND_AUTO); /* into this stack, but past main.main */
+		assert_true(walked->result.disagreed);
+		drop(walked);
+	}
+}
+
+static void a_frame_pointer_just_below_the_stack_of_registers_is_that_of_duffzero(void **state)
+{
+	(void)state;
+	for (unsigned minor = 18; minor <= 27; minor += 3) {
+		struct walked *walked = start_of(minor);
+		call(walked, MAIN, WORK_DEPTH);
+		walked->stack.bp = stack_sp(&walked->stack) - 16;
+		walk_exact(walked, RETURN(WORK), GSD_UNWIND_AUTO); /* about to call it */
+		assert_words(walked, EXACT(RETURN(WORK)), RETURN(MAIN), AT(GOEXIT + 1));
+		assert_false(walked->result.disagreed);
+		walk(walked, RETURN(WORK), GSD_UNWIND_AUTO); /* what is parked is not in it */
+		assert_int_equal(walked->result.disagreed, minor > 20);
+		push_call(&walked->stack, RETURN(WORK));
+		walk_exact(walked, RETURN(LEAF), GSD_UNWIND_AUTO); /* in it */
+		assert_words(walked, EXACT(RETURN(LEAF)), RETURN(WORK), RETURN(MAIN), AT(GOEXIT + 1));
+		assert_false(walked->result.disagreed);
+		walked->stack.bp -= 16;
+		walk_exact(walked, RETURN(LEAF), GSD_UNWIND_AUTO);
+		assert_int_equal(walked->result.disagreed, minor > 20);
+		drop(walked);
+	}
+}
+
+static void assembly_may_use_the_frame_pointer_for_anything_while_it_runs(void **state)
+{
+	(void)state;
+	static const uint64_t pointers[] = {0x1000, STACK_HIGH, UINT64_MAX - 7, 3, STACK_HIGH - 8 * 17};
+	for (size_t i = 0; i < GSD_ARRAY_SIZE(pointers); i++) {
+		struct walked *walked = start_of(26);
+		call(walked, MAIN, WORK_DEPTH);
+		push_call(&walked->stack, RETURN(WORK));
+		for (int word = 0; word < 2; word++)
+			push_word(&walked->stack, 0xdeadbeef);
+		walked->stack.bp = pointers[i];
+		walk_exact(walked, RETURN(MCALL), GSD_UNWIND_AUTO);
+		assert_words(walked, EXACT(RETURN(MCALL)), RETURN(WORK), RETURN(MAIN), AT(GOEXIT + 1));
+		assert_false(walked->result.disagreed);
+		drop(walked);
+	}
+}
+
+static void a_frame_pointer_that_assembly_left_alone_is_held_against_the_table_again(void **state)
+{
+	(void)state;
+	struct walked *walked = start_of(26);
+	call(walked, MAIN, WORK_DEPTH);
+	walked->stack.words[STACK_WORDS - (STACK_HIGH - walked->stack.bp) / 8] = STACK_HIGH + 64; /* main.work's */
+	push_call(&walked->stack, RETURN(WORK));
+	for (int word = 0; word < 2; word++)
+		push_word(&walked->stack, 0xdeadbeef);
+	walk_exact(walked, RETURN(MCALL), GSD_UNWIND_AUTO);
+	assert_words(walked, EXACT(RETURN(MCALL)), RETURN(WORK), RETURN(MAIN), AT(GOEXIT + 1));
+	assert_true(walked->result.disagreed);
+	drop(walked);
+}
+
 static void a_chain_of_frame_pointers_that_goes_on_at_the_top_is_counted(void **state)
 {
 	(void)state;
@@ -538,7 +616,8 @@ static void registers_in_a_function_that_writes_sp_are_doubted_where_a_return_ad
 	(void)state;
 	struct walked *walked = start_of(26);
 	call(walked, MAIN, 16);
-	push_word(&walked->stack, RETURN(WORK)); /* where the table has the return address, when sp is two words lower */
+	push_word(&walked->stack,
+		  RETURN(WORK)); /* where the table has the return address, when sp is two words lower */
 	push_word(&walked->stack, 1);
 	push_word(&walked->stack, 2);
 	walk_exact(walked, RETURN(RAW_SYSCALL), GSD_UNWIND_AUTO);
@@ -704,6 +783,10 @@ int main(void)
 		cmocka_unit_test(a_frame_pointer_that_skips_a_frame_is_counted_and_the_table_believed),
 		cmocka_unit_test(a_chain_of_frame_pointers_that_is_broken_anywhere_is_counted),
 		cmocka_unit_test(below_a_panic_frame_pointers_into_an_old_stack_say_nothing_up_to_go_125),
+		cmocka_unit_test(frame_pointers_into_an_old_stack_say_nothing_up_to_go_120_and_while_the_stack_moves),
+		cmocka_unit_test(a_frame_pointer_just_below_the_stack_of_registers_is_that_of_duffzero),
+		cmocka_unit_test(assembly_may_use_the_frame_pointer_for_anything_while_it_runs),
+		cmocka_unit_test(a_frame_pointer_that_assembly_left_alone_is_held_against_the_table_again),
 		cmocka_unit_test(a_chain_of_frame_pointers_that_goes_on_at_the_top_is_counted),
 		cmocka_unit_test(frame_pointers_alone_do_not_leave_the_stack_or_go_backwards),
 		cmocka_unit_test(a_frame_pointer_that_is_not_aligned_is_none),

@@ -22,6 +22,7 @@ struct made_function {
 	uint32_t entry;
 	int32_t name;
 	uint32_t stack_depths, file_numbers, line_numbers; /* offsets of value tables, 0: none */
+	uint32_t deferreturn; /* offset in the function of the call of deferreturn, 0: none */
 	uint32_t pcdata_count, pcdata[8];
 	uint8_t funcdata_count;
 	uint32_t funcdata[8]; /* NO_FUNCDATA: absent */
@@ -100,7 +101,7 @@ static inline void put_record(struct table *table, struct made_function *functio
 	put_u32(bytes, function->entry);
 	put_u32(bytes, (uint32_t)function->name);
 	put_u32(bytes, 16); /* bytes of arguments */
-	put_u32(bytes, 0x77777777);
+	put_u32(bytes, function->deferreturn);
 	put_u32(bytes, function->stack_depths);
 	put_u32(bytes, function->file_numbers);
 	put_u32(bytes, function->line_numbers);
