@@ -1,102 +1,256 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-3-Clause
-"""Capture a busy program at random moments: every goroutine has a stack, it ends at the goroutine's entry, and the two
-ways to walk it agree.
+"""Capture busy programs at random moments: every goroutine has a stack, each frame of it really calls the next, it ends
+at the goroutine's entry, and the two ways to walk it agree.
 
-    moment.py GO CAPTURES [ARGUMENT]      e.g. moment.py go1.22 50 profile
+    moment.py GO CAPTURES TARGET [ARGUMENT]      e.g. moment.py go1.22 50 busy profile, moment.py go1.27 50 compile
 
-GOSTACKDUMP names the tool; the fixtures are in build/fixtures or GSD_FIXTURES_DIR.
+TARGET is a fixture (busy, garbage, server, callbacks) or compile: the Go compiler while it compiles the standard
+library. Every fourth time the program is stopped with SIGSTOP, captured three times, once by each --unwind, and the
+stacks are compared. GOSTACKDUMP names the tool; the fixtures are in build/fixtures or GSD_FIXTURES_DIR. GSD_RESULTS
+names a file that gets the figures, a JSON object a line.
 """
 
+import collections
 import json
 import os
 import re
-import select
+import signal
 import subprocess
 import sys
 import tempfile
+import time
 
-ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
-FIXTURES = os.path.abspath(os.environ.get("GSD_FIXTURES_DIR") or os.path.join(ROOT, "build", "fixtures"))
+import callers
+import gocode
+import targets
 
-# Where goroutines of the fixture begin; a stack that ends anywhere else was walked wrongly.
-ENTRIES = {
-    "runtime.main", "main.compute", "main.askTheTime", "main.allocate", "main.growStacks", "main.growOne",
-    "main.growStacks.func1", "main.growStacks.gowrap1", "main.encode", "main.ping", "main.pong", "main.ping.func1",
-    "main.ping.gowrap1", "main.readFiles", "runtime/pprof.profileWriter",
-    "runtime.goexit1",  # one that has returned and is about to end: only runtime.goexit, which no profile shows, is above
-}
-
-
-def start(go, arguments):
-    path = os.path.join(FIXTURES, go, "default", "busy")
-    process = subprocess.Popen([path, *arguments], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                               stderr=subprocess.DEVNULL, text=True)
-    if not select.select([process.stdout], [], [], 60)[0] or process.stdout.readline() != f"ready {process.pid}\n":
-        process.kill()
-        sys.exit(f"moment: {path} did not get ready")
-    return process
+# What is left of a goroutine that has returned and is about to end: only runtime.goexit, which is not shown, is above.
+ENDING = {"runtime.goexit1"}
+# Where goroutines begin that were made for a thread of C.
+FROM_C = {"runtime.cgocallback"}
+# Why a goroutine may have no stack in a program that runs as usual: for no reason at all.
+REASONS = set()
+# Deeper than anything here, so that no stack is cut in the middle.
+MAX_FRAMES = "--max-frames=100000"
+# Why frame pointers may not reach a goroutine's entry (docs/HACKING.md).
+REASONS_BY_FRAME_POINTER = {"broken", "unknown-pc"}
 
 
-def roots(path):
-    """The outermost function of each stack of a profile, as `go tool pprof` reads it."""
-    text = subprocess.run(["go", "tool", "pprof", "-traces", path], capture_output=True, text=True, timeout=60,
-                          check=True).stdout
-    stacks = re.split(r"^-+\+-+$", text, flags=re.M)[1:]
-    found = set()
-    for stack in stacks:
-        lines = [line.split() for line in stack.splitlines() if line.strip() and not re.match(r"\s*\w+:", line)]
-        if lines:
-            found.add(lines[-1][-1] if lines[-1][-1] != "(inline)" else lines[-1][-2])
-    return found
+# What the tool says of a process that ended before or while it looked.
+ENDED = re.compile("no such process|has ended|exited while we looked")
+# What it says of one whose runtime has not come so far as to have goroutines, and how long a processor works for that.
+TOO_YOUNG, YOUNG_SECONDS = "cannot find runtime.allgs", 0.1
 
 
-def wrong(problems, text):
-    problems[text] = problems.get(text, 0) + 1
+class Wrong(Exception):
+    pass
 
 
-def capture(tool, process, folder, problems):
-    profile, stats = os.path.join(folder, "a.pb.gz"), os.path.join(folder, "stats")
-    done = subprocess.run([tool, "-q", "--max-pause=20s", f"--pid={process.pid}", "-o", profile, "--stats", stats],
-                          capture_output=True, text=True, timeout=60)
-    if done.returncode != 0 or done.stderr:
-        wrong(problems, f"exit status {done.returncode}: {done.stderr.strip()}")
-    if done.returncode > 1:
-        return 0
-    with open(stats) as f:
-        figures = json.load(f)
-    if figures["unreadable"]:
-        wrong(problems, "a goroutine could not be read")
-    if figures["unwind_disagreements"]:
-        wrong(problems, "table and frame pointers disagree")
-    for root in roots(profile) - ENTRIES:
-        wrong(problems, f"a stack ends at {root}")
-    return figures["goroutines"]
+class Looker:
+    """Captures one target, judges every stack, counts everything."""
+
+    def __init__(self, go, target, folder):
+        self.tool = os.environ["GOSTACKDUMP"]
+        self.target = target
+        self.folder = folder
+        self.executable = gocode.Executable(target.exe, int(go.split(".")[1]))
+        self.callers = callers.Callers(self.executable)
+        self.figures = collections.Counter()
+        self.problems = collections.Counter()
+
+    def wrong(self, text):
+        self.problems[text] += 1
+
+    # ---- one capture ----
+
+    def capture(self, pid, mode):
+        """Returns the goroutines, None when the process ended meanwhile."""
+        file, stats = os.path.join(self.folder, "a.jsonl"), os.path.join(self.folder, "stats")
+        worked = targets.seconds_worked(pid)
+        done = subprocess.run([self.tool, "-q", "--max-pause=20s", "--system", MAX_FRAMES, f"--unwind={mode}", f"--pid={pid}",
+                               "-o", file, "--stats", stats], capture_output=True, text=True, timeout=120)
+        if done.returncode == 2 and self.target.may_end() and ENDED.search(done.stderr) and targets.ends(pid):
+            self.figures["ended"] += 1
+            return None
+        if done.returncode == 2 and self.target.may_end() and TOO_YOUNG in done.stderr and worked < YOUNG_SECONDS:
+            self.figures["too young"] += 1
+            return None
+        if done.returncode not in (0, 1):
+            self.wrong(f"exit status {done.returncode}: {done.stderr.strip()}")
+            return None
+        with open(stats) as f:
+            figures = json.load(f)
+        with open(file) as f:
+            goroutines = [o for o in map(json.loads, f) if o["type"] == "goroutine"]
+        self.figures["captures"] += 1
+        self.figures[f"captures by {mode}"] += 1
+        self.check_capture(done, mode, figures, goroutines)
+        return goroutines
+
+    def check_capture(self, done, mode, figures, goroutines):
+        reasons = collections.Counter(g["unreadable"] for g in goroutines if g["unreadable"])
+        for reason, count in reasons.items():
+            self.figures[f"unreadable by {mode}: {reason}"] += count
+            if reason not in (REASONS_BY_FRAME_POINTER if mode == "fp" else REASONS):
+                self.wrong(f"{count} goroutines unreadable by {mode}: {reason}")
+        if sum(reasons.values()) != figures["unreadable"]:
+            self.wrong(f"{figures['unreadable']} unreadable in the statistics, {sum(reasons.values())} in the file")
+        partial = bool(reasons) or figures["ambiguous"] > 0
+        if done.returncode != partial or bool(done.stderr) != partial:
+            self.wrong(f"exit status {done.returncode}: {done.stderr.strip()}")
+        if figures["unwind_disagreements"]:
+            self.wrong(f"table and frame pointers disagree by {mode}")
+        if len(goroutines) != figures["goroutines"]:
+            self.wrong(f"{figures['goroutines']} goroutines in the statistics, {len(goroutines)} in the file")
+
+    # ---- one stack ----
+
+    def addresses(self, goroutine):
+        """The addresses of a stack, one for each real frame: what is inlined is a part of the next one."""
+        found, part_of = [], None
+        for frame in [] if goroutine["unreadable"] else goroutine["frames"]:
+            pc = int(frame["pc"] or "0", 16)
+            function = self.executable.function(pc)
+            if part_of is None or function != part_of:
+                found.append(pc)
+            part_of = function if frame["inlined"] else None
+        return found
+
+    def check_stack(self, goroutine):
+        self.figures["goroutines"] += 1
+        stack = self.addresses(goroutine)
+        self.figures["frames"] += len(stack)
+        self.figures["deepest"] = max(self.figures["deepest"], len(stack))
+        for text in self.callers.wrong(stack):
+            self.wrong(f"{text} ({goroutine['state']})")
+        if not stack:
+            return self.check_empty(goroutine)
+        self.check_innermost(goroutine, stack[0])
+        self.check_outermost(goroutine, stack[-1])
+
+    def check_empty(self, goroutine):
+        """Only goroutines in runtime.goexit, which is not shown, have no frame: about to begin or to end, or for C."""
+        self.figures["without a frame"] += 1
+        for_c = goroutine["start"] is None and goroutine["status"] == "syscall"  # runtime/proc.go, needm and dropm
+        if goroutine["status"] not in ("running", "runnable") and not for_c:
+            self.wrong(f"a goroutine without a frame is {goroutine['state']}")
+
+    def check_innermost(self, goroutine, address):
+        """What does not run was left at a call, or has never run."""
+        if goroutine["status"] == "running":
+            return
+        function = self.executable.function(address)
+        if goroutine["never_run"]:
+            if function is None or address != function.entry:
+                self.wrong(f"a goroutine that never ran is at {address:#x} of {function and function.name}")
+        elif not self.callers.was_left_at(function, address):
+            self.wrong(f"{goroutine['state']} was left in {function and function.name} at {address + 1:#x}, not at a call")
+
+    def check_outermost(self, goroutine, address):
+        """The stack ends where the goroutine began: what g.startpc says, not the walk."""
+        last = self.executable.function(address)
+        start = goroutine["start"] and self.executable.function(int(goroutine["start"]["pc"], 16))
+        if last is not None and last.name in ENDING:
+            self.figures["ending"] += 1
+        elif start is None:
+            if last is None or last.name not in FROM_C:
+                self.wrong(f"a stack of a thread of C ends at {last and last.name}")
+        elif last is None or (last != start and not (start.wrapper and self.executable.leads_to(start, last))):
+            self.wrong(f"a stack that began at {start.name} ends at {last and last.name} ({goroutine['state']})")
+
+    # ---- a program that is stopped, three times ----
+
+    def stopped(self, pid):
+        """Sends SIGSTOP and waits until every thread has stopped: False when the process ended instead."""
+        try:
+            os.kill(pid, signal.SIGSTOP)
+            limit = time.monotonic() + 60
+            while time.monotonic() < limit:
+                states = [open(f"/proc/{pid}/task/{tid}/stat").read().rpartition(")")[2].split()[0]
+                          for tid in os.listdir(f"/proc/{pid}/task")]
+                if states and all(state == "T" for state in states):
+                    return True
+                if targets.ended(pid):
+                    return False
+        except (FileNotFoundError, ProcessLookupError):
+            return not targets.ended(pid) and self.stopped(pid)
+        raise Wrong("the program did not stop for a minute")
+
+    def three_ways(self, pid):
+        try:
+            if not self.stopped(pid):
+                self.figures["ended"] += 1
+                return
+            auto, table, frame_pointers = (self.capture(pid, mode) for mode in ("auto", "table", "fp"))
+        finally:
+            try:
+                os.kill(pid, signal.SIGCONT)
+            except ProcessLookupError:
+                pass
+        if auto is None or table is None or frame_pointers is None:
+            return
+        self.figures["compared three ways"] += 1
+        for goroutine in auto + table:
+            if not goroutine["unreadable"]:
+                self.check_stack(goroutine)
+        if {g["goid"]: self.addresses(g) for g in auto} != {g["goid"]: self.addresses(g) for g in table}:
+            self.wrong("--unwind=auto and --unwind=table give different stacks of one moment")
+        self.compare_frame_pointers({g["goid"]: self.addresses(g) for g in auto}, frame_pointers)
+
+    def compare_frame_pointers(self, truth, goroutines):
+        for goroutine in goroutines:
+            self.figures["compared with frame pointers"] += 1
+            stack, whole = self.addresses(goroutine), truth.get(goroutine["goid"])
+            if goroutine["unreadable"] or stack == whole:
+                continue
+            lost = whole and callers.lost_by_frame_pointers(self.executable, whole, stack)
+            if not lost:
+                self.wrong(f"frame pointers give another stack of a goroutine that is {goroutine['state']}")
+                if os.environ.get("GSD_KEEP"):
+                    print(self.callers.describe(whole), "\nby frame pointers:", self.callers.describe(stack))
+            self.figures["frames lost by fp"] += lost or 0
+
+    # ---- all of it ----
+
+    def look(self, captures):
+        n = 0
+        while self.figures["captures"] < captures:
+            pid = self.target.next()
+            n += 1
+            if n % 4 == 0:
+                self.three_ways(pid)
+                continue
+            for goroutine in self.capture(pid, "auto") or []:
+                if not goroutine["unreadable"]:
+                    self.check_stack(goroutine)
+            if sum(self.problems.values()) > 1000:
+                return
 
 
 def main():
-    go, captures, arguments = sys.argv[1], int(sys.argv[2]), sys.argv[3:]
-    tool = os.environ["GOSTACKDUMP"]
-    process = start(go, arguments)
-    problems, goroutines = {}, 0
+    go, captures, name, arguments = sys.argv[1], int(sys.argv[2]), sys.argv[3], sys.argv[4:]
+    begin = time.monotonic()
+    target = targets.target(go, name, *arguments)
     try:
         with tempfile.TemporaryDirectory() as folder:
-            for _ in range(captures):
-                goroutines += capture(tool, process, folder, problems)
-        if process.poll() is not None:
-            wrong(problems, f"the program ended: {process.returncode}")
-        with open(f"/proc/{process.pid}/status") as f:
-            if "TracerPid:\t0\n" not in f.read():
-                wrong(problems, "the program is still traced")
+            looker = Looker(go, target, folder)
+            looker.look(captures)
+        for text in target.problems():
+            looker.wrong(text)
     finally:
-        process.kill()
-        process.wait()
-    for text, count in sorted(problems.items()):
-        print(f"FAILED {go} {' '.join(arguments)}: {count} of {captures} captures: {text}")
-    print(f"{go}: {captures} captures, {goroutines} goroutines")
-    if goroutines < captures * 10:
-        sys.exit("moment: too few goroutines were seen for this to mean anything")
-    sys.exit(1 if problems else 0)
+        target.close()
+    figures = {"go": go, "target": " ".join([name, *arguments]), "seconds": round(time.monotonic() - begin),
+               **looker.figures, **{f"calls {k}": n for k, n in looker.callers.counts.items()}}
+    for text, count in looker.problems.most_common(40):
+        print(f"FAILED {go} {' '.join([name, *arguments])}: {count} times: {text}")
+    print(", ".join(f"{key}: {value}" for key, value in figures.items()))
+    if os.environ.get("GSD_RESULTS"):
+        with open(os.environ["GSD_RESULTS"], "a") as f:
+            f.write(json.dumps(figures) + "\n")
+    if looker.figures["goroutines"] < captures * 2 or looker.callers.counts["direct"] < captures * 4:
+        sys.exit("moment: too little was seen for this to mean anything")
+    sys.exit(1 if looker.problems else 0)
 
 
 main()
