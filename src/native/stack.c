@@ -159,6 +159,15 @@ static enum kind kind_named(const char *name)
 	return KIND_ORDINARY;
 }
 
+/*
+ * Whether a pc is in C code: no function table knows it, or one that knows nothing of its stack. Go's own linker, when
+ * it links C (without -linkmode=external), puts C's functions into the table by name alone.
+ */
+static bool is_c(const struct gsd_pc_info *info)
+{
+	return info->entry == 0 || info->stack_depth < 0;
+}
+
 /* What kind of function holds @p pc; false without memory. */
 static bool find_kind(struct gsd_native_stacks *stacks, uint64_t pc, struct gsd_pc_info *info, enum kind *kind_ret)
 {
@@ -166,7 +175,7 @@ static bool find_kind(struct gsd_native_stacks *stacks, uint64_t pc, struct gsd_
 	if (!gsd_code_pc(stacks->code, pc, info))
 		return false;
 	*kind_ret = KIND_C;
-	if (info->entry == 0)
+	if (is_c(info))
 		return true;
 	if (!gsd_hash_find(stacks->kinds, info->entry, &kind)) {
 		const struct gsd_module *module;
@@ -290,7 +299,7 @@ static bool leave_go(struct walk *walk, const struct gsd_pc_info *info, enum kin
 		*ending = ENDING_OUTERMOST;
 		/* A thread that was made by pthread_create has C below. */
 		return left && *reg(walk, GSD_NATIVE_PC) >= LOWEST_CODE &&
-		       gsd_code_pc(walk->stacks->code, *reg(walk, GSD_NATIVE_PC), &above) && above.entry == 0;
+		       gsd_code_pc(walk->stacks->code, *reg(walk, GSD_NATIVE_PC), &above) && is_c(&above);
 	}
 	return left;
 }
@@ -354,6 +363,15 @@ static bool find_call_of_c(const struct walk *walk, uint64_t base, uint64_t *pla
 	return returns_into(walk, *place_ret, KIND_ASMCGOCALL, pc_ret);
 }
 
+/* Says that the way was lost, and goes on at asmcgocall where it is known that C was called on this stack. */
+static bool add_bridge(const struct walk *walk, uint64_t base)
+{
+	uint64_t place;
+	uint64_t pc;
+	return gsd_u64_array_append(walk->words, GSD_PC_ELIDED) &&
+	       (base == 0 || !find_call_of_c(walk, base, &place, &pc) || gsd_u64_array_append(walk->words, pc));
+}
+
 /* The C code that the goroutine's thread is in, up to asmcgocall. Where the way is lost, that is said. */
 static bool add_current(struct gsd_native_stacks *stacks, const struct gsd_c_frame_query *query, uint64_t base,
 			struct gsd_c_frames *frames)
@@ -379,7 +397,7 @@ static bool add_current(struct gsd_native_stacks *stacks, const struct gsd_c_fra
 		frames->words.count = 0; /* the runtime's own business on its stack */
 		return true;
 	}
-	return gsd_u64_array_append(&frames->words, GSD_PC_ELIDED) && gsd_u64_array_append(&frames->words, pc);
+	return add_bridge(&walk, base);
 }
 
 /* The C code that called Go, for each cgocallback frame that lies on the C stack from @p base up. */
@@ -391,11 +409,13 @@ static bool add_callers(struct gsd_native_stacks *stacks, uint64_t base, struct 
 		if (!returns_into(&walk, base + stacks->callback_depth, KIND_CROSSCALL2, reg(&walk, GSD_NATIVE_PC)))
 			return true;
 		*reg(&walk, GSD_NATIVE_SP) = base + stacks->callback_depth + WORD;
-		if (walk_on(&walk) == ENDING_NO_MEMORY || !end_segment(frames))
-			return false;
+		enum ending ending = walk_on(&walk);
 		/* cgocallback saves what g0.sched.sp was before (runtime/asm_amd64.s). */
 		if (!word_at(&walk, base, &outer) || outer <= base)
-			return true;
+			outer = 0;
+		if (ending == ENDING_NO_MEMORY || (ending == ENDING_LOST && !add_bridge(&walk, outer)) ||
+		    !end_segment(frames))
+			return false;
 		base = outer;
 	}
 	return true;
@@ -419,7 +439,10 @@ struct gsd_error *gsd_native_walk_thread(struct gsd_native_stacks *stacks, const
 {
 	struct walk walk = {.stacks = stacks, .words = words};
 	gsd_native_state_of(&thread->registers, &walk.state);
-	if (thread->state == GSD_THREAD_STOPPED && walk_on(&walk) == ENDING_NO_MEMORY)
+	if (thread->state != GSD_THREAD_STOPPED)
+		return NULL;
+	enum ending ending = walk_on(&walk);
+	if (ending == ENDING_NO_MEMORY || (ending == ENDING_LOST && !gsd_u64_array_append(words, GSD_PC_ELIDED)))
 		return gsd_error_no_memory();
 	return NULL;
 }
