@@ -84,10 +84,27 @@ def types():
     return bytes(image)
 
 
+def frames(instructions):
+    """Registers, a stack, and call frame information with one record for the code at 0x100 of its file."""
+    common = b"\0\0\0\0\1zR\0\1\x78\x10\1\x1b\x0c\7\x08\x90\1"
+    table = 0x200
+    record = 20 + 4 + len(common)
+    info = b"\x01\x1b\x03\x3b" + struct.pack("<IIii", 0, 1, 0x100 - table, record)
+    info += struct.pack("<I", len(common)) + common
+    info += struct.pack("<IIiIB", 13 + len(instructions), record + 4 - 20, 0x100 - (table + record + 8), 0x100, 0)
+    stack = b"".join(struct.pack("<Q", 0x400000 + 0x110 + 8 * i) for i in range(32))
+    return bytes(range(32)) + stack + info + instructions
+
+
 def main():
     tables = [table(0xFFFFFFF0), table(0xFFFFFFF1)]
     seeds = {
         "pclntab": tables,
+        "frames": [
+            frames(b"\x41\x0e\x10\x86\x02"),
+            frames(b"\x0f\x0b\x77\x08\x80\x00\x3f\x1a\x3b\x2a\x33\x24\x22"),
+            frames(b"\x0f\x03\x77\x88\x01\x10\x08\x03\x77\x90\x01\x16\x07\x02\x77\x00"),
+        ],
         "types": [types()],
         "labels": labels(),
         "goroutines": [
