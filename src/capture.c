@@ -16,6 +16,7 @@
 #include "capture_native.h"
 #include "go/labels.h"
 #include "go/references.h"
+#include "go/survey.h"
 #include "go/symbolize.h"
 #include "target/process.h"
 #include "target/stop.h"
@@ -25,6 +26,7 @@
 #define MAX_MAX_FRAMES       (1U << 24)
 #define MAX_OBJECTS          256
 #define MAX_STOPS            5   /* a buffer was too small: enlarge, again */
+#define MAX_ROUNDS           4   /* of looks around a stop */
 #define MAX_PIECES           256 /* running goroutines whose threads are on other stacks */
 #define STACK_SLACK          ((size_t)1 << 20)
 #define CLAIM_SLACK          ((uint64_t)128 << 20)
@@ -256,7 +258,8 @@ static struct gsd_error *find_runtime(struct gsd_process *process, const struct 
 struct copy {
 	struct gsd_plan plan;
 	struct gsd_threads threads;
-	struct gsd_range flag_range;
+	struct gsd_range flag_range; /* the finalizer flag: the first of the plan's fixed ranges */
+	size_t flag_count;           /* 1, or 0 where it was not found */
 	uint8_t flag[8];
 	struct gsd_stop_figures figures;
 	struct gsd_capture_native *native; /* NULL: C frames are not wanted */
@@ -357,29 +360,43 @@ static struct gsd_error *enlarge(struct gsd_process *process, struct copy *copy)
 				2 * copy->plan.stack_bytes_needed + STACK_SLACK);
 }
 
+static void prepare_copy(const struct gsd_runtime *runtime, struct copy *copy)
+{
+	gsd_plan_free(&copy->plan);
+	copy->plan = (struct gsd_plan){0};
+	gsd_goroutines_plan(runtime, &copy->plan);
+	copy->flag_range = (struct gsd_range){
+		.address = runtime->finalizer.address, .length = runtime->finalizer.size, .buffer = copy->flag};
+	copy->flag_count = runtime->finalizer.address != 0 ? 1 : 0;
+	copy->plan.fixed = &copy->flag_range;
+	copy->plan.fixed_count = copy->flag_count;
+}
+
+static struct gsd_error *stop(struct gsd_process *process, const struct gsd_capture_options *options,
+			      struct gsd_stats *stats, struct copy *copy)
+{
+	uint64_t max_pause_ns = options->max_pause_ns != 0 ? options->max_pause_ns : DEFAULT_MAX_PAUSE_NS;
+	struct window window = {.plan = &copy->plan, .memory = gsd_process_memory(process), .threads = &copy->threads};
+	GSD_TRY(gsd_process_stop(process, max_pause_ns, &copy->threads, stop_window, &window, &copy->figures));
+	stats->stops++;
+	stats->pause_total_ns += copy->figures.pause_ns;
+	if (copy->figures.pause_ns > stats->pause_ns)
+		stats->pause_ns = copy->figures.pause_ns;
+	return NULL;
+}
+
 /* Stops the target until everything fitted. */
 static struct gsd_error *copy_moment(struct gsd_process *process, const struct gsd_runtime *runtime,
 				     const struct gsd_capture_options *options, struct gsd_stats *stats,
 				     struct copy *copy)
 {
-	struct gsd_memory *memory = gsd_process_memory(process);
-	uint64_t max_pause_ns = options->max_pause_ns != 0 ? options->max_pause_ns : DEFAULT_MAX_PAUSE_NS;
-	gsd_goroutines_plan(runtime, &copy->plan);
-	copy->flag_range = (struct gsd_range){
-		.address = runtime->finalizer.address, .length = runtime->finalizer.size, .buffer = copy->flag};
-	copy->plan.fixed = &copy->flag_range;
-	copy->plan.fixed_count = runtime->finalizer.address != 0 ? 1 : 0;
+	prepare_copy(runtime, copy);
 	if (options->native)
 		GSD_TRY(gsd_capture_native_create(process, runtime, &copy->plan, &copy->native));
 	GSD_TRY(make_threads(process, &copy->threads));
 	GSD_TRY(size_plan(process, copy->threads.capacity, &copy->plan));
-	struct window window = {.plan = &copy->plan, .memory = memory, .threads = &copy->threads};
 	for (;;) {
-		GSD_TRY(gsd_process_stop(process, max_pause_ns, &copy->threads, stop_window, &window, &copy->figures));
-		stats->stops++;
-		stats->pause_total_ns += copy->figures.pause_ns;
-		if (copy->figures.pause_ns > stats->pause_ns)
-			stats->pause_ns = copy->figures.pause_ns;
+		GSD_TRY(stop(process, options, stats, copy));
 		if (!copy->threads.overflow && !gsd_plan_overflowed(&copy->plan))
 			break;
 		if (stats->stops == MAX_STOPS)
@@ -592,7 +609,6 @@ static struct gsd_error *fill_snapshot(struct gsd_capture *capture, struct gsd_p
 	snapshot->go_version = capture->runtime.version;
 	snapshot->exe = capture->stats.exe;
 	snapshot->pid = capture->stats.pid;
-	snapshot->mode = "atomic";
 	if (copy->native != NULL)
 		GSD_TRY(gsd_capture_native_threads(copy->native, capture));
 	GSD_TRY(fill_stacks(capture));
@@ -628,8 +644,6 @@ static void fill_stats(struct gsd_capture *capture, struct gsd_process *process,
 	stats->system_goroutines = analysis->system_goroutines;
 	stats->unreadable = analysis->unreadable;
 	stats->threads = copy->threads.count;
-	stats->read_at_stop = stacks_read(&copy->plan);
-	stats->rounds = stats->stops;
 	stats->bytes_read = gsd_process_bytes_read(process);
 	stats->frames = analysis->frames;
 	stats->unwind_table = analysis->table_steps;
@@ -641,23 +655,14 @@ static void fill_stats(struct gsd_capture *capture, struct gsd_process *process,
 	stats->allgs_source = allgs_source_name(capture->runtime.allgs.source);
 }
 
-static struct gsd_error *analyse(struct gsd_capture *capture, struct gsd_process *process,
-				 const struct gsd_capture_options *options, struct copy *copy)
+static struct gsd_error *analysis_options(struct gsd_capture *capture, struct gsd_process *process,
+					  const struct gsd_capture_options *options,
+					  struct gsd_analysis_options *how_ret)
 {
 	bool like_go = options->max_frames == GSD_MAX_FRAMES_GO;
 	if (like_go)
 		GSD_TRY(go_frame_limit(process, &capture->runtime, &capture->snapshot.go_frame_limit));
-	uint32_t flag;
-	memcpy(&flag, copy->flag, sizeof flag);
-	const struct gsd_moment moment = {.plan = &copy->plan,
-					  .threads = &copy->threads,
-					  .finalizer_known = copy->plan.fixed_count > 0 && copy->flag_range.errnum == 0,
-					  .finalizer_running = (flag & capture->runtime.finalizer.mask) != 0};
-	const struct gsd_c_frame_source *c_frames = NULL;
-	if (copy->native != NULL)
-		GSD_TRY(gsd_capture_native_open(copy->native, &capture->runtime, &copy->plan, &copy->threads,
-						&c_frames));
-	const struct gsd_analysis_options how = {
+	*how_ret = (struct gsd_analysis_options){
 		.unwind = options->unwind,
 		/*
 		 * Elided wrappers do not count in Go's cut, and each is called by a frame that does. Elsewhere the
@@ -667,9 +672,147 @@ static struct gsd_error *analyse(struct gsd_capture *capture, struct gsd_process
 			      : options->max_frames != 0 ? options->max_frames
 							 : DEFAULT_MAX_FRAMES + 1,
 		.innermost_only = like_go,
-		.system_goroutines = options->system_goroutines,
-		.c_frames = c_frames};
-	GSD_TRY(gsd_goroutines_analyse(&capture->runtime, &moment, &how, &capture->analysis));
+		.system_goroutines = options->system_goroutines};
+	return NULL;
+}
+
+/* The finalizer flag as the stop read it. */
+static void read_flag(const struct gsd_runtime *runtime, const struct copy *copy, bool *known_ret, bool *running_ret)
+{
+	uint32_t flag;
+	memcpy(&flag, copy->flag, sizeof flag);
+	*known_ret = copy->flag_count > 0 && copy->plan.fixed[0].errnum == 0;
+	*running_ret = (flag & runtime->finalizer.mask) != 0;
+}
+
+/* ---- the moment in one stop: everything is copied in it ---- */
+
+static struct gsd_error *take_one_stop(struct gsd_capture *capture, struct gsd_process *process,
+				       const struct gsd_capture_options *options, struct copy *copy)
+{
+	struct gsd_analysis_options how;
+	struct gsd_moment moment = {.plan = &copy->plan, .threads = &copy->threads};
+	GSD_TRY(copy_moment(process, &capture->runtime, options, &capture->stats, copy));
+	GSD_TRY(analysis_options(capture, process, options, &how));
+	if (copy->native != NULL)
+		GSD_TRY(gsd_capture_native_open(copy->native, &capture->runtime, &copy->plan, &copy->threads,
+						&how.c_frames));
+	read_flag(&capture->runtime, copy, &moment.finalizer_known, &moment.finalizer_running);
+	capture->stats.read_at_stop = stacks_read(&copy->plan);
+	return gsd_goroutines_analyse(&capture->runtime, &moment, &how, &capture->analysis);
+}
+
+/* ---- the moment by looks around a stop (go/survey.h) ---- */
+
+/* Room for what is busy, and for what becomes so until the stop. */
+static struct gsd_plan_room room_for(const struct gsd_survey_size *size, size_t threads, size_t factor)
+{
+	return (struct gsd_plan_room){.elements = factor * (size->goroutines + 512),
+				      .links = factor * (size->goroutines + 2 * threads + 64),
+				      .stack_bytes = factor * (size->stack_bytes + 2 * STACK_SLACK),
+				      .pieces = threads < MAX_PIECES ? threads : MAX_PIECES,
+				      .chain = size->threads + 1};
+}
+
+/* One round: a last look, the stop, the look after. @p settled_ret: everything is. */
+static struct gsd_error *take_round(struct gsd_capture *capture, struct gsd_process *process,
+				    const struct gsd_capture_options *options, struct gsd_survey *survey,
+				    struct copy *copy, size_t *factor, size_t *ambiguous_ret)
+{
+	struct gsd_around around = {.threads = &copy->threads};
+	GSD_TRY(make_threads(process, &copy->threads));
+	GSD_TRY(gsd_survey_before_stop(survey));
+	struct gsd_survey_size size = gsd_survey_size(survey);
+	struct gsd_plan_room room = room_for(&size, copy->threads.capacity, *factor);
+	prepare_copy(&capture->runtime, copy);
+	GSD_TRY(gsd_survey_plan(survey, &room, &copy->flag_range, copy->flag_count, &copy->plan));
+	GSD_TRY(stop(process, options, &capture->stats, copy));
+	capture->stats.rounds++;
+	*ambiguous_ret = SIZE_MAX;
+	if (copy->plan.list_errnum != 0)
+		return gsd_error_create(GSD_ERROR_READ, copy->plan.list_errnum, "read the list of goroutines");
+	if (copy->threads.overflow || gsd_plan_overflowed(&copy->plan)) {
+		*factor *= 2;
+		return NULL;
+	}
+	if (copy->plan.chain_broken)
+		return NULL;
+	read_flag(&capture->runtime, copy, &around.finalizer_known, &around.finalizer_running);
+	GSD_TRY(gsd_survey_take_stop(survey, &copy->plan, &around));
+	return gsd_survey_after_stop(survey, ambiguous_ret);
+}
+
+static struct gsd_error *take_rounds(struct gsd_capture *capture, struct gsd_process *process,
+				     const struct gsd_capture_options *options, struct gsd_survey *survey,
+				     struct copy *copy, size_t *ambiguous_ret)
+{
+	size_t factor = 1;
+	size_t before = SIZE_MAX;
+	GSD_TRY(gsd_survey_first_look(survey));
+	GSD_TRY(gsd_survey_look(survey));
+	for (int round = 0; round < MAX_ROUNDS; round++) {
+		GSD_TRY(take_round(capture, process, options, survey, copy, &factor, ambiguous_ret));
+		if (*ambiguous_ret == 0)
+			return NULL;
+		if (*ambiguous_ret != SIZE_MAX && *ambiguous_ret > before)
+			return NULL; /* they do not get fewer */
+		before = *ambiguous_ret;
+	}
+	return NULL;
+}
+
+static struct gsd_error *finish_survey(struct gsd_capture *capture, struct gsd_survey *survey,
+				       struct gsd_analyst *analyst)
+{
+	struct gsd_survey_figures figures;
+	GSD_TRY(gsd_survey_finish(survey, &figures));
+	capture->stats.read_at_stop = figures.read_at_stop;
+	capture->stats.one_step = figures.one_step;
+	capture->stats.births = figures.births;
+	capture->stats.ambiguous += figures.ambiguous;
+	capture->analysis = gsd_analyst_take(analyst);
+	return NULL;
+}
+
+static struct gsd_error *take_survey(struct gsd_capture *capture, struct gsd_process *process,
+				     const struct gsd_capture_options *options, struct copy *copy, bool *settled_ret)
+{
+	struct gsd_analysis_options how;
+	struct gsd_analyst *analyst = NULL;
+	struct gsd_survey *survey = NULL;
+	size_t ambiguous = SIZE_MAX;
+	GSD_TRY(analysis_options(capture, process, options, &how));
+	struct gsd_error *error = gsd_analyst_create(&capture->runtime, &how, &analyst);
+	if (error == NULL)
+		error = gsd_survey_create(&capture->runtime, analyst, gsd_process_memory(process), &survey);
+	if (error == NULL)
+		error = take_rounds(capture, process, options, survey, copy, &ambiguous);
+	*settled_ret = error == NULL && ambiguous == 0;
+	if (*settled_ret)
+		error = finish_survey(capture, survey, analyst);
+	gsd_survey_destroy(survey);
+	gsd_analyst_destroy(analyst);
+	return error;
+}
+
+static struct gsd_error *take_moment(struct gsd_capture *capture, struct gsd_process *process,
+				     const struct gsd_capture_options *options, struct copy *copy)
+{
+	bool settled = false;
+	/* C stacks are copied with everything else. */
+	bool possible = gsd_survey_possible(&capture->runtime) && !options->native;
+	capture->snapshot.mode = "atomic";
+	if (possible)
+		GSD_TRY(take_survey(capture, process, options, copy, &settled));
+	if (settled)
+		return NULL;
+	capture->snapshot.mode = possible ? "atomic-fallback" : "atomic";
+	return take_one_stop(capture, process, options, copy);
+}
+
+static struct gsd_error *describe_moment(struct gsd_capture *capture, struct gsd_process *process,
+					 const struct copy *copy)
+{
 	GSD_TRY(read_labels(capture, gsd_process_memory(process)));
 	GSD_TRY(read_references(capture, gsd_process_memory(process)));
 	GSD_TRY(fill_snapshot(capture, process, copy));
@@ -701,10 +844,10 @@ static struct gsd_error *capture_from(struct gsd_capture *capture, struct gsd_pr
 	uint64_t prepared_ns = gsd_clock_ns(CLOCK_MONOTONIC);
 	capture->stats.prepare_ns = prepared_ns - capture->started_ns;
 	struct copy copy = {0};
-	struct gsd_error *error = copy_moment(process, &capture->runtime, options, &capture->stats, &copy);
+	struct gsd_error *error = take_moment(capture, process, options, &copy);
 	capture->stats.capture_ns = gsd_clock_ns(CLOCK_MONOTONIC) - prepared_ns;
 	if (error == NULL)
-		error = analyse(capture, process, options, &copy);
+		error = describe_moment(capture, process, &copy);
 	copy_free(&copy);
 	gsd_block_cache_seal(capture->runtime.cache);
 	object_close(&object);

@@ -12,6 +12,7 @@
 #define RUN_GAP           1024      /* headers closer than this are read in one run */
 #define RUN_BYTES         (1 << 20) /* a run does not get longer, so that one unreadable page costs little */
 #define PAGE_SIZE         4096
+#define CHAIN_GROWTH      4096                /* structs that the linked list may have got since it was looked at */
 #define WHOLE_STACK_BYTES ((uint64_t)1 << 20) /* a running stack without a thread on it is read whole up to here */
 
 /* ---- preparing ---- */
@@ -126,8 +127,12 @@ struct gsd_error *gsd_plan_reserve(struct gsd_plan *plan, const struct gsd_plan_
 	plan->pieces = gsd_allocate_touched(room->pieces, sizeof *plan->pieces);
 	plan->piece_bytes = gsd_allocate_touched(room->pieces, GSD_PIECE_BYTES);
 	plan->piece_capacity = room->pieces;
-	if (plan->pieces == NULL || plan->piece_bytes == NULL || plan->elements == NULL || plan->headers == NULL ||
-	    plan->new_headers == NULL || plan->new_ranges == NULL || plan->stacks == NULL || plan->stack_ranges == NULL)
+	plan->chain.ranges = gsd_allocate_touched(room->chain, sizeof *plan->chain.ranges);
+	plan->chain.words = gsd_allocate_touched(room->chain, sizeof *plan->chain.words);
+	plan->chain.known_count = 0;
+	if (plan->chain.ranges == NULL || plan->chain.words == NULL || plan->pieces == NULL ||
+	    plan->piece_bytes == NULL || plan->elements == NULL || plan->headers == NULL || plan->new_headers == NULL ||
+	    plan->new_ranges == NULL || plan->stacks == NULL || plan->stack_ranges == NULL)
 		return gsd_error_no_memory();
 	GSD_TRY(gsd_plan_enlarge(plan, room->links + 1, room->stack_bytes + 1));
 	return make_runs(plan, plan->elements, known_count);
@@ -150,6 +155,11 @@ void gsd_plan_free(struct gsd_plan *plan)
 	free(plan->pieces);
 	free(plan->piece_bytes);
 	gsd_native_plan_free(&plan->native);
+	free(plan->chain.ranges);
+	free(plan->chain.words);
+	plan->chain.ranges = NULL;
+	plan->chain.words = NULL;
+	plan->chain.known_count = 0;
 	plan->pieces = NULL;
 	plan->piece_bytes = NULL;
 	plan->elements = NULL;
@@ -191,18 +201,99 @@ static void read_list(struct gsd_plan *plan, struct gsd_memory *memory)
 		plan->list_errnum = EOVERFLOW;
 		return;
 	}
-	plan->element_count = (size_t)length;
-	if (length > plan->capacity) {
+	plan->list_length = (size_t)length;
+	plan->element_count = plan->known_count;
+	size_t before = plan->known_count + plan->settled_count;
+	if (length <= before && plan->settled_count > 0)
+		return;
+	plan->element_count = (size_t)length - plan->settled_count;
+	if (plan->element_count > plan->capacity) {
 		plan->element_overflow = true;
 		return;
 	}
-	if (length <= plan->known_count)
+	if (length <= before)
 		return;
-	struct gsd_range tail = {.address = array + 8 * plan->known_count,
-				 .length = 8 * ((size_t)length - plan->known_count),
+	struct gsd_range tail = {.address = array + 8 * before,
+				 .length = 8 * ((size_t)length - before),
 				 .buffer = plan->elements + plan->known_count};
 	gsd_memory_read_ranges(memory, &tail, 1);
 	plan->list_errnum = tail.errnum;
+}
+
+static bool is_known(const struct gsd_plan *plan, uint64_t address)
+{
+	size_t low = 0;
+	size_t high = plan->known_count;
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+		if (plan->elements[middle] == address)
+			return true;
+		if (plan->elements[middle] < address)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	for (size_t i = plan->known_count; i < plan->element_count; i++)
+		if (plan->elements[i] == address)
+			return true;
+	return false;
+}
+
+static void pull_in(struct gsd_plan *plan, uint64_t address)
+{
+	if (address == 0 || is_known(plan, address))
+		return;
+	if (plan->element_count == plan->capacity)
+		plan->element_overflow = true;
+	else
+		plan->elements[plan->element_count++] = address;
+}
+
+static bool in_chain(const struct gsd_chain *chain, uint64_t address)
+{
+	for (size_t i = 0; i < chain->known_count; i++)
+		if (chain->known[i] == address)
+			return true;
+	return false;
+}
+
+/* Follows what has come to the linked list at its head, then asks all structs that were known before. */
+static void read_chain(struct gsd_plan *plan, struct gsd_memory *memory)
+{
+	struct gsd_chain *chain = &plan->chain;
+	uint64_t words[2] = {0, 0};
+	plan->chain_broken = false;
+	if (chain->head_address == 0)
+		return;
+	struct gsd_range head = {.address = chain->head_address, .length = 8, .buffer = &words[0]};
+	gsd_memory_read_ranges(memory, &head, 1);
+	plan->chain_broken = head.errnum != 0;
+	/* The end counts as known when nothing else was. */
+	for (size_t i = 0; !plan->chain_broken && !in_chain(chain, words[0]); i++) {
+		struct gsd_range next[2] = {
+			{.address = words[0] + chain->next_offset, .length = 8, .buffer = &words[0]},
+			{.address = words[0] + chain->element_offset, .length = 8, .buffer = &words[1]},
+		};
+		if (words[0] == 0 && chain->known_count == 0)
+			break;
+		if (words[0] == 0 || i == CHAIN_GROWTH) {
+			plan->chain_broken = true;
+			return;
+		}
+		gsd_memory_read_ranges(memory, next, 2);
+		plan->chain_broken = next[0].errnum != 0 || next[1].errnum != 0;
+		if (!plan->chain_broken)
+			pull_in(plan, words[1]);
+	}
+	for (size_t i = 0; i < chain->known_count; i++)
+		chain->ranges[i] = (struct gsd_range){
+			.address = chain->known[i] + chain->element_offset, .length = 8, .buffer = &chain->words[i]};
+	gsd_memory_read_ranges(memory, chain->ranges, chain->known_count);
+	for (size_t i = 0; i < chain->known_count; i++)
+		if (chain->ranges[i].errnum == 0)
+			pull_in(plan, chain->words[i]);
+		else
+			plan->chain_broken = true;
 }
 
 /* The run that a known header's copy lies in: the runs' buffers follow each other. */
@@ -413,6 +504,9 @@ void gsd_plan_run(struct gsd_plan *plan, struct gsd_memory *memory, const struct
 	plan->link_count = 0;
 	read_list(plan, memory);
 	if (plan->list_errnum != 0 || plan->element_overflow)
+		return;
+	read_chain(plan, memory);
+	if (plan->element_overflow)
 		return;
 	read_headers(plan, memory);
 	read_links(plan, memory);

@@ -101,6 +101,7 @@ struct gsd_plan {
 	size_t header_size;
 	uint64_t *elements; /* addresses of headers; the first known_count are inputs */
 	size_t known_count;
+	size_t settled_count;   /* entries of the list that are known beside those, and not to be read */
 	size_t capacity;        /* of elements and everything per element */
 	struct gsd_range *runs; /* where the known headers lie, several in a run */
 	size_t run_count;
@@ -113,6 +114,21 @@ struct gsd_plan {
 	struct gsd_range *stack_ranges;
 	uint8_t *stack_bytes;
 	size_t stack_bytes_capacity;
+
+	/*
+	 * Words that hold the address of a header that is to be read too, wherever it is in the list: one in each
+	 * struct of a linked list that only grows at its head. Where they are used, the known elements are in ascending
+	 * order.
+	 */
+	struct gsd_chain {
+		uint64_t head_address;    /* of the word that leads to the first struct; 0: there is no such list */
+		size_t next_offset;       /* in a struct: the next one */
+		size_t element_offset;    /* in a struct: the header's address, or 0 */
+		const uint64_t *known;    /* structs that were in the list before; borrowed */
+		size_t known_count;       /* ... in the order of the list */
+		struct gsd_range *ranges; /* one of each; room made by gsd_plan_reserve() */
+		uint64_t *words;
+	} chain;
 
 	/* structs that headers point to (a goroutine's thread) */
 	size_t link_offset;            /* of the pointer in a header; 0 there: none */
@@ -136,6 +152,8 @@ struct gsd_plan {
 	size_t stack_bytes_needed; /* more than capacity: overflow */
 	bool element_overflow;     /* the list is longer than capacity: element_count says how long */
 	int list_errnum;           /* why the list could not be read, or 0 */
+	size_t list_length;        /* of the list */
+	bool chain_broken;         /* the linked list could not be followed to what was known of it */
 };
 
 /** What the arrays of a plan must have room for. */
@@ -144,6 +162,7 @@ struct gsd_plan_room {
 	size_t links;
 	size_t stack_bytes;
 	size_t pieces; /**< running elements whose thread is on another stack */
+	size_t chain;  /**< structs of the linked list */
 };
 
 /**

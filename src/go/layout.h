@@ -24,10 +24,13 @@ struct gsd_layout {
 	uint32_t atomicstatus, goid, waitsince, waitreason, lockedm;
 	uint32_t running_cleanups;
 	uint32_t parent_goid, gopc, startpc, labels, ancestors;
+	uint32_t tracking_seq; /* counts how often it left running */
+	uint32_t gcscandone;
 	uint32_t bubble; /* the bubble of testing/synctest; in Go 1.24 its group */
 	uint32_t g_size;
-	uint32_t m_g0, m_procid, m_gsignal, m_curg, m_id, m_p, m_vdso_sp, m_vdso_pc;
+	uint32_t m_g0, m_procid, m_gsignal, m_curg, m_alllink, m_id, m_p, m_vdso_sp, m_vdso_pc;
 	uint32_t p_id;
+	uint32_t p_goidcache, p_goidcacheend;
 	uint32_t ancestor_pcs, ancestor_goid, ancestor_gopc, ancestor_size;
 	uint32_t bubble_id;   /* Go 1.25 and later */
 	uint32_t bubble_root; /* Go 1.24: a *g */

@@ -393,7 +393,8 @@ static struct gsd_error *find_all(const struct gsd_program *program, unsigned al
 	GSD_TRY(make_code(program, runtime, &first));
 	GSD_TRY(find_layout(program, layout_sources, runtime));
 	GSD_TRY(gsd_allgs_find(program, runtime->code, &runtime->layout, allgs_sources, &runtime->allgs));
-	return gsd_finalizer_flag_find(program, runtime->code, &runtime->finalizer);
+	GSD_TRY(gsd_finalizer_flag_find(program, runtime->code, &runtime->finalizer));
+	return gsd_globals_find(program, runtime->code, &runtime->layout, &runtime->globals);
 }
 
 struct gsd_error *gsd_runtime_find(const struct gsd_program *program, unsigned allgs_sources, unsigned layout_sources,

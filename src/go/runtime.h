@@ -4,6 +4,7 @@
 #define GSD_GO_RUNTIME_H
 
 #include "go/allgs.h"
+#include "go/globals.h"
 
 struct gsd_runtime {
 	char version[64];  /**< "go1.26.8" */
@@ -15,6 +16,7 @@ struct gsd_runtime {
 	enum gsd_layout_source layout_source;
 	struct gsd_allgs allgs;
 	struct gsd_finalizer_flag finalizer;
+	struct gsd_globals globals;
 };
 
 /**

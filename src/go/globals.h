@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Variables of the runtime that tell what happened between two looks at it. None is needed to read goroutines; what is
+ * not found is 0, and the rules of a survey that need it are off.
+ */
+#ifndef GSD_GO_GLOBALS_H
+#define GSD_GO_GLOBALS_H
+
+#include "go/allgs.h"
+
+/** Addresses in the target. */
+struct gsd_globals {
+	uint64_t allm;             /**< a word: the first M */
+	uint64_t goidgen;          /**< a word: the last goid that was handed to a P */
+	uint64_t allp;             /**< a slice header of pointers to Ps */
+	uint64_t gc_cycles;        /**< 32 bits: garbage collections begun (runtime.work.cycles) */
+	uint64_t trace_generation; /**< a word: of the execution tracer; Go 1.22 and later */
+	uint64_t trace_enabled;    /**< a byte: up to Go 1.21 */
+};
+
+/** Finds what can be found. Errors: GSD_ERROR_NO_MEMORY. */
+GSD_MUST_CHECK struct gsd_error *gsd_globals_find(const struct gsd_program *program, const struct gsd_code *code,
+						  const struct gsd_layout *layout, struct gsd_globals *globals_ret);
+
+#endif

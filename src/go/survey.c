@@ -1,0 +1,844 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "go/survey.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/cursor.h"
+#include "base/error.h"
+#include "base/hash.h"
+#include "go/marks.h"
+#include "go/settle.h"
+
+#define MAX_STACK_BYTES   ((uint64_t)1 << 31)
+#define CHUNK_SLOTS       2048
+#define CHUNK_BYTES       ((size_t)1 << 20) /* headers of a chunk: what stays in cache */
+#define CHUNK_STACK_BYTES ((size_t)8 << 20) /* stacks of a chunk; a larger one makes a chunk for itself */
+#define RUN_GAP           1024              /* headers closer than this are read in one run */
+#define MAX_STEPS         65536             /* goroutines that are looked at for a single step, in a round */
+#define STEPS_AT_ONCE     64
+#define MAX_HANDED_OUT    ((size_t)1 << 17) /* goids that are followed, in a round */
+#define MAX_MS            65536
+
+enum state {
+	STILL, /* the same in every look so far */
+	BUSY,  /* moved, or not settleable: to be read in the stop */
+	READ   /* was read in the last stop */
+};
+
+enum outcome { UNDECIDED, THERE, NOT_THERE, AMBIGUOUS };
+
+/* What is kept of an entry of the list. */
+struct slot {
+	struct gsd_validator validator;
+	uint8_t state;
+	uint8_t outcome;
+	bool dead;
+	bool scan_done;
+	bool born;    /* settled by rule 4, if that holds */
+	bool stepped; /* settled by rule 3, if that holds */
+};
+
+/* A goroutine that may have made one step: its header after the stop. */
+struct step {
+	uint32_t slot;
+	struct gsd_sight sight;
+};
+GSD_DEFINE_ARRAY(step_array, struct step)
+
+/* Neighbours in memory, which are read together. */
+struct chunk {
+	size_t first; /* in `order` */
+	size_t count;
+	struct gsd_range runs[CHUNK_SLOTS];
+	size_t run_count;
+	uint8_t *bytes[2]; /* two readings */
+	const uint8_t *headers[2][CHUNK_SLOTS];
+};
+
+struct gsd_survey {
+	const struct gsd_runtime *runtime;
+	struct gsd_analyst *analyst;
+	struct gsd_memory *memory;
+	struct gsd_sights sights;
+	size_t header_size;
+	uint64_t corostart; /* entry of runtime.corostart; 0: there is none */
+
+	size_t count; /* entries of the list that are known */
+	size_t capacity;
+	uint64_t *addresses; /* per entry, as all of these */
+	struct slot *slots;
+	struct gsd_goroutine *goroutines; /* of what is there */
+	uint32_t *order;                  /* entries by address; rebuilt when the list has grown */
+	size_t ordered;
+
+	struct chunk chunk;
+	uint8_t *stack_bytes;
+	size_t stack_capacity;
+	struct gsd_copied_goroutine copies[CHUNK_SLOTS];
+	struct gsd_range stack_ranges[CHUNK_SLOTS];
+
+	uint64_t *ms; /* allm before the stop */
+	size_t m_count;
+	uint64_t *busy; /* addresses for the plan */
+	size_t busy_stack_bytes;
+	struct gsd_range *fixed;
+	struct gsd_marks before, stop, after;
+
+	bool coroutines;             /* one was seen: whoever waits as one leaves uncounted */
+	struct gsd_hash *handed_out; /* goids given out between the last look and the stop: 1, or 2 when found */
+	bool goids_known;
+	size_t not_found; /* of them */
+	struct step_array steps;
+	struct gsd_survey_figures figures;
+};
+
+/* ---- making and unmaking ---- */
+
+bool gsd_survey_possible(const struct gsd_runtime *runtime)
+{
+	const struct gsd_layout *layout = &runtime->layout;
+	return runtime->globals.allm != 0 && layout->tracking_seq != GSD_NO_FIELD && layout->m_alllink != GSD_NO_FIELD;
+}
+
+struct gsd_error *gsd_survey_create(const struct gsd_runtime *runtime, struct gsd_analyst *analyst,
+				    struct gsd_memory *memory, struct gsd_survey **survey_ret)
+{
+	struct gsd_survey *survey = calloc(1, sizeof *survey);
+	uint64_t end;
+	if (survey == NULL)
+		return gsd_error_no_memory();
+	survey->runtime = runtime;
+	survey->analyst = analyst;
+	survey->memory = memory;
+	survey->sights = gsd_sights_of(&runtime->layout);
+	survey->header_size = gsd_layout_g_bytes(&runtime->layout);
+	(void)gsd_code_function_named(runtime->code, "runtime.corostart", &survey->corostart, &end);
+	for (int i = 0; i < 2; i++)
+		survey->chunk.bytes[i] = malloc(CHUNK_BYTES + survey->header_size + RUN_GAP);
+	survey->stack_capacity = CHUNK_STACK_BYTES;
+	survey->stack_bytes = malloc(survey->stack_capacity);
+	struct gsd_error *error = NULL;
+	if (survey->chunk.bytes[0] == NULL || survey->chunk.bytes[1] == NULL || survey->stack_bytes == NULL)
+		error = gsd_error_no_memory();
+	if (error != NULL)
+		gsd_survey_destroy(survey);
+	else
+		*survey_ret = survey;
+	return error;
+}
+
+void gsd_survey_destroy(struct gsd_survey *survey)
+{
+	if (survey == NULL)
+		return;
+	free(survey->addresses);
+	free(survey->slots);
+	free(survey->goroutines);
+	free(survey->order);
+	free(survey->chunk.bytes[0]);
+	free(survey->chunk.bytes[1]);
+	free(survey->stack_bytes);
+	free(survey->ms);
+	free(survey->busy);
+	free(survey->fixed);
+	gsd_marks_free(&survey->before);
+	gsd_marks_free(&survey->stop);
+	gsd_marks_free(&survey->after);
+	gsd_hash_destroy(survey->handed_out);
+	step_array_free(&survey->steps);
+	free(survey);
+}
+
+/* Room for @p count entries; what is new is busy until a look says otherwise. */
+static struct gsd_error *make_room(struct gsd_survey *survey, size_t count)
+{
+	if (count <= survey->capacity)
+		return NULL;
+	size_t capacity = count + count / 8 + 64;
+	uint64_t *addresses = reallocarray(survey->addresses, capacity, sizeof *addresses);
+	if (addresses != NULL)
+		survey->addresses = addresses;
+	struct slot *slots = reallocarray(survey->slots, capacity, sizeof *slots);
+	if (slots != NULL)
+		survey->slots = slots;
+	struct gsd_goroutine *goroutines = reallocarray(survey->goroutines, capacity, sizeof *goroutines);
+	if (goroutines != NULL)
+		survey->goroutines = goroutines;
+	uint32_t *order = reallocarray(survey->order, capacity, sizeof *order);
+	if (order != NULL)
+		survey->order = order;
+	uint64_t *busy = reallocarray(survey->busy, capacity, sizeof *busy);
+	if (busy != NULL)
+		survey->busy = busy;
+	if (addresses == NULL || slots == NULL || goroutines == NULL || order == NULL || busy == NULL)
+		return gsd_error_no_memory();
+	survey->capacity = capacity;
+	return NULL;
+}
+
+static void add_slot(struct gsd_survey *survey, uint64_t address)
+{
+	survey->addresses[survey->count] = address;
+	survey->slots[survey->count] = (struct slot){.state = BUSY};
+	survey->count++;
+}
+
+/* The list as it is while the program runs: entries never change, and more may come. The length first. */
+static struct gsd_error *read_list(struct gsd_survey *survey)
+{
+	const struct gsd_allgs *allgs = &survey->runtime->allgs;
+	uint64_t length;
+	uint64_t array;
+	GSD_TRY(gsd_memory_read_u64(survey->memory, allgs->length_address, &length));
+	GSD_TRY(gsd_memory_read_u64(survey->memory, allgs->pointer_address, &array));
+	if (length > GSD_PLAN_MAX_ELEMENTS)
+		return gsd_error_because(gsd_error_create(GSD_ERROR_CORRUPT, 0, "read the list of goroutines"),
+					 "it claims to have %" PRIu64 " entries", length);
+	GSD_TRY(make_room(survey, (size_t)length));
+	GSD_TRY(gsd_memory_read(survey->memory, array, survey->addresses, (size_t)length * sizeof array));
+	/* The last entries may not have been stored yet: the stop will read them. */
+	while (survey->count < length && survey->addresses[survey->count] != 0)
+		add_slot(survey, survey->addresses[survey->count]);
+	return NULL;
+}
+
+/* ---- the order in memory ---- */
+
+struct placed {
+	uint64_t address;
+	uint32_t slot;
+};
+
+static int by_address(const void *left, const void *right)
+{
+	const struct placed *a = left;
+	const struct placed *b = right;
+	return (a->address > b->address) - (a->address < b->address);
+}
+
+static struct gsd_error *sort_order(struct gsd_survey *survey)
+{
+	if (survey->ordered == survey->count)
+		return NULL;
+	struct placed *placed = reallocarray(NULL, survey->count, sizeof *placed);
+	if (placed == NULL)
+		return gsd_error_no_memory();
+	for (size_t i = 0; i < survey->count; i++)
+		placed[i] = (struct placed){.address = survey->addresses[i], .slot = (uint32_t)i};
+	qsort(placed, survey->count, sizeof *placed, by_address);
+	for (size_t i = 0; i < survey->count; i++)
+		survey->order[i] = placed[i].slot;
+	survey->ordered = survey->count;
+	free(placed);
+	return NULL;
+}
+
+static bool find_slot(const struct gsd_survey *survey, uint64_t address, size_t *slot_ret)
+{
+	size_t low = 0;
+	size_t high = survey->ordered;
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+		uint64_t there = survey->addresses[survey->order[middle]];
+		if (there == address) {
+			*slot_ret = survey->order[middle];
+			return true;
+		}
+		if (there < address)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return false;
+}
+
+/* ---- chunks ---- */
+
+/* Entries from @p first on, as many as fit: their runs, and where each header will be in the two readings. */
+static void make_chunk(struct gsd_survey *survey, size_t first, size_t most)
+{
+	struct chunk *chunk = &survey->chunk;
+	size_t used = 0;
+	chunk->first = first;
+	chunk->count = 0;
+	chunk->run_count = 0;
+	for (size_t i = first; i < survey->ordered && chunk->count < most; i++) {
+		uint64_t address = survey->addresses[survey->order[i]];
+		struct gsd_range *run = chunk->run_count > 0 ? &chunk->runs[chunk->run_count - 1] : NULL;
+		uint64_t end = run != NULL ? run->address + run->length : 0;
+		size_t more = survey->header_size;
+		bool joins = run != NULL && address >= run->address && address < end + RUN_GAP;
+		if (joins)
+			more = address + survey->header_size > end ? (size_t)(address + survey->header_size - end) : 0;
+		if (used + more > CHUNK_BYTES)
+			break;
+		if (joins)
+			run->length += more;
+		else
+			chunk->runs[chunk->run_count++] = (struct gsd_range){.address = address, .length = more};
+		run = &chunk->runs[chunk->run_count - 1];
+		used += more;
+		size_t at = used - run->length + (size_t)(address - run->address);
+		chunk->headers[0][chunk->count] = chunk->bytes[0] + at;
+		chunk->headers[1][chunk->count] = chunk->bytes[1] + at;
+		chunk->count++;
+	}
+}
+
+/* Reads the headers of the chunk; those that cannot be read become NULL. */
+static void read_chunk(struct gsd_survey *survey, int reading)
+{
+	struct chunk *chunk = &survey->chunk;
+	uint8_t *buffer = chunk->bytes[reading];
+	for (size_t r = 0; r < chunk->run_count; r++) {
+		chunk->runs[r].buffer = buffer;
+		buffer += chunk->runs[r].length;
+	}
+	gsd_memory_read_ranges(survey->memory, chunk->runs, chunk->run_count);
+	size_t r = 0;
+	for (size_t i = 0; i < chunk->count; i++) {
+		uint64_t address = survey->addresses[survey->order[chunk->first + i]];
+		while (r + 1 < chunk->run_count && address >= chunk->runs[r + 1].address)
+			r++;
+		if (chunk->runs[r].errnum != 0)
+			chunk->headers[reading][i] = NULL;
+	}
+}
+
+/* Notes what every look must notice, whatever it looks for. */
+static void notice(struct gsd_survey *survey, const struct gsd_sight *sight)
+{
+	if (survey->corostart != 0 && sight->start_pc == survey->corostart)
+		survey->coroutines = true;
+}
+
+/* ---- the first look ---- */
+
+static bool same_sight(const struct gsd_sight *left, const struct gsd_sight *right)
+{
+	return gsd_validator_equal(&left->validator, &right->validator) && left->low == right->low &&
+	       left->high == right->high && left->sp == right->sp && left->settleable == right->settleable &&
+	       left->dead == right->dead;
+}
+
+/* What a stack's range is; false when there is none to read. */
+static bool stack_range(const struct gsd_sight *sight, enum gsd_stack_outcome *outcome_ret)
+{
+	*outcome_ret = GSD_STACK_BAD;
+	if (sight->low >= sight->high || sight->sp <= sight->low || sight->sp > sight->high)
+		return false;
+	*outcome_ret = GSD_STACK_TOO_LARGE;
+	if (sight->high - sight->sp > MAX_STACK_BYTES)
+		return false;
+	*outcome_ret = GSD_STACK_READ;
+	return true;
+}
+
+static struct gsd_error *reserve_stacks(struct gsd_survey *survey, size_t bytes)
+{
+	if (bytes <= survey->stack_capacity)
+		return NULL;
+	free(survey->stack_bytes);
+	survey->stack_capacity = 0;
+	survey->stack_bytes = malloc(bytes);
+	if (survey->stack_bytes == NULL)
+		return gsd_error_no_memory();
+	survey->stack_capacity = bytes;
+	return NULL;
+}
+
+/*
+ * Plans the stacks of a chunk's entries, as far as their bytes go; returns how many entries that covers, at least one.
+ * What is not settleable has no copy: its address is 0.
+ */
+static size_t plan_stacks(struct gsd_survey *survey, const struct gsd_sight *sights, size_t count, size_t *bytes_ret)
+{
+	size_t bytes = 0;
+	for (size_t i = 0; i < count; i++) {
+		const struct gsd_sight *sight = &sights[i];
+		struct gsd_copied_goroutine *copy = &survey->copies[i];
+		*copy = (struct gsd_copied_goroutine){0};
+		survey->stack_ranges[i] = (struct gsd_range){0};
+		if (!sight->settleable || sight->dead)
+			continue;
+		copy->address = 1;
+		if (!stack_range(sight, &copy->outcome))
+			continue;
+		size_t length = (size_t)(sight->high - sight->sp);
+		if (i > 0 && bytes + length > CHUNK_STACK_BYTES) {
+			*bytes_ret = bytes;
+			return i;
+		}
+		survey->stack_ranges[i] = (struct gsd_range){.address = sight->sp, .length = length};
+		bytes += length;
+	}
+	*bytes_ret = bytes;
+	return count;
+}
+
+/* Reads the planned stacks of @p count entries and finds them their place. */
+static struct gsd_error *read_stacks(struct gsd_survey *survey, size_t count, size_t bytes)
+{
+	GSD_TRY(reserve_stacks(survey, bytes));
+	uint8_t *buffer = survey->stack_bytes;
+	for (size_t i = 0; i < count; i++) {
+		struct gsd_range *range = &survey->stack_ranges[i];
+		range->buffer = buffer;
+		buffer += range->length;
+		survey->copies[i].stack = (struct gsd_stack_view){
+			.start = range->address, .bytes = range->buffer, .length = range->length};
+	}
+	gsd_memory_read_ranges(survey->memory, survey->stack_ranges, count);
+	for (size_t i = 0; i < count; i++)
+		if (survey->copies[i].outcome == GSD_STACK_READ && survey->stack_ranges[i].errnum != 0)
+			survey->copies[i].outcome = GSD_STACK_UNMAPPED;
+	return NULL;
+}
+
+/* Makes a goroutine of a copy between two equal sights. */
+static struct gsd_error *make_goroutine(struct gsd_survey *survey, struct gsd_copied_goroutine *copy, uint64_t address,
+					const uint8_t *header, struct gsd_goroutine *goroutine_ret)
+{
+	static const struct gsd_threads no_threads = {0};
+	const struct gsd_around around = {.threads = &no_threads};
+	bool there;
+	copy->address = address;
+	copy->g = header;
+	GSD_TRY(gsd_analyst_goroutine(survey->analyst, copy, &around, goroutine_ret, &there));
+	goroutine_ret->scan = false; /* whether it was being scanned at the stop is not known */
+	return NULL;
+}
+
+/* Takes in one entry of the chunk, which was seen before and after its stack was read. */
+static struct gsd_error *take_first_sight(struct gsd_survey *survey, size_t i, const struct gsd_sight *before)
+{
+	size_t index = survey->order[survey->chunk.first + i];
+	struct slot *slot = &survey->slots[index];
+	const uint8_t *header = survey->chunk.headers[1][i];
+	*slot = (struct slot){.state = BUSY};
+	if (header == NULL)
+		return NULL;
+	struct gsd_sight after = gsd_sight_of(&survey->sights, header);
+	notice(survey, &after);
+	/* Whether it is a system one is decided by what the stop reads. */
+	if (!before->settleable || !same_sight(before, &after) ||
+	    gsd_analyst_depends_on_runtime(survey->analyst, after.start_pc))
+		return NULL;
+	slot->state = STILL;
+	slot->validator = after.validator;
+	slot->dead = after.dead;
+	slot->scan_done = after.scan_done;
+	if (after.dead)
+		return NULL;
+	return make_goroutine(survey, &survey->copies[i], survey->addresses[index], header, &survey->goroutines[index]);
+}
+
+/* One chunk of the first look; @p done_ret: how many entries it covered. */
+static struct gsd_error *look_first(struct gsd_survey *survey, size_t first, struct gsd_sight *sights, size_t *done_ret)
+{
+	struct chunk *chunk = &survey->chunk;
+	make_chunk(survey, first, CHUNK_SLOTS);
+	read_chunk(survey, 0);
+	for (size_t i = 0; i < chunk->count; i++) {
+		const uint8_t *header = chunk->headers[0][i];
+		sights[i] = header == NULL ? (struct gsd_sight){0} : gsd_sight_of(&survey->sights, header);
+		notice(survey, &sights[i]);
+	}
+	size_t bytes;
+	size_t count = plan_stacks(survey, sights, chunk->count, &bytes);
+	if (count < chunk->count)
+		make_chunk(survey, first, count);
+	GSD_TRY(read_stacks(survey, count, bytes));
+	read_chunk(survey, 1);
+	for (size_t i = 0; i < count; i++)
+		GSD_TRY(take_first_sight(survey, i, &sights[i]));
+	*done_ret = count;
+	return NULL;
+}
+
+struct gsd_error *gsd_survey_first_look(struct gsd_survey *survey)
+{
+	GSD_TRY(read_list(survey));
+	GSD_TRY(sort_order(survey));
+	struct gsd_sight *sights = calloc(CHUNK_SLOTS, sizeof *sights);
+	if (sights == NULL)
+		return gsd_error_no_memory();
+	struct gsd_error *error = NULL;
+	size_t done;
+	for (size_t first = 0; first < survey->ordered && error == NULL; first += done)
+		error = look_first(survey, first, sights, &done);
+	free(sights);
+	return error;
+}
+
+/* ---- looking again ---- */
+
+/* Calls @p visit with every entry and what it looks like now (NULL: unreadable). */
+static struct gsd_error *look_at_all(struct gsd_survey *survey,
+				     struct gsd_error *(*visit)(struct gsd_survey *survey, size_t index,
+								const struct gsd_sight *sight))
+{
+	struct chunk *chunk = &survey->chunk;
+	GSD_TRY(sort_order(survey));
+	for (size_t first = 0; first < survey->ordered; first += chunk->count) {
+		make_chunk(survey, first, CHUNK_SLOTS);
+		read_chunk(survey, 0);
+		for (size_t i = 0; i < chunk->count; i++) {
+			size_t index = survey->order[first + i];
+			if (chunk->headers[0][i] == NULL) {
+				GSD_TRY(visit(survey, index, NULL));
+				continue;
+			}
+			struct gsd_sight sight = gsd_sight_of(&survey->sights, chunk->headers[0][i]);
+			notice(survey, &sight);
+			GSD_TRY(visit(survey, index, &sight));
+		}
+	}
+	return NULL;
+}
+
+static bool still_the_same(const struct slot *slot, const struct gsd_sight *sight)
+{
+	return slot->state == STILL && sight->settleable && gsd_validator_equal(&slot->validator, &sight->validator);
+}
+
+/* How much of a busy one's stack the stop will read, at most (base/plan.c, stack_start). */
+static size_t busy_bytes(const struct gsd_sight *sight)
+{
+	uint64_t size = sight->high > sight->low ? sight->high - sight->low : 0;
+	uint64_t used = sight->sp > sight->low && sight->sp <= sight->high ? sight->high - sight->sp : size;
+	uint64_t bytes = size <= ((uint64_t)1 << 20) ? size : used;
+	return sight->dead || bytes > MAX_STACK_BYTES ? 0 : (size_t)bytes;
+}
+
+static struct gsd_error *visit_before(struct gsd_survey *survey, size_t index, const struct gsd_sight *sight)
+{
+	struct slot *slot = &survey->slots[index];
+	if (sight != NULL && still_the_same(slot, sight)) {
+		slot->scan_done = sight->scan_done;
+		return NULL;
+	}
+	slot->state = BUSY;
+	if (sight != NULL)
+		survey->busy_stack_bytes += busy_bytes(sight);
+	return NULL;
+}
+
+struct gsd_error *gsd_survey_look(struct gsd_survey *survey)
+{
+	survey->busy_stack_bytes = 0;
+	return look_at_all(survey, visit_before);
+}
+
+/* ---- before the stop ---- */
+
+/* The list of Ms, from its head: Ms that come are put before it. */
+static struct gsd_error *read_ms(struct gsd_survey *survey)
+{
+	const struct gsd_layout *layout = &survey->runtime->layout;
+	struct gsd_u64_array ms = {0};
+	uint64_t m = 0;
+	struct gsd_error *error = gsd_memory_read_u64(survey->memory, survey->runtime->globals.allm, &m);
+	while (m != 0 && ms.count < MAX_MS && error == NULL) {
+		if (!gsd_u64_array_append(&ms, m))
+			error = gsd_error_no_memory();
+		else
+			error = gsd_memory_read_u64(survey->memory, m + layout->m_alllink, &m);
+	}
+	free(survey->ms);
+	survey->ms = ms.items;
+	survey->m_count = ms.count;
+	return error;
+}
+
+struct gsd_error *gsd_survey_before_stop(struct gsd_survey *survey)
+{
+	const struct gsd_runtime *runtime = survey->runtime;
+	struct gsd_marks *all[] = {&survey->before, &survey->stop, &survey->after};
+	GSD_TRY(read_ms(survey));
+	for (size_t i = 0; i < GSD_ARRAY_SIZE(all); i++) {
+		gsd_marks_free(all[i]);
+		GSD_TRY(gsd_marks_create(survey->memory, &runtime->layout, &runtime->globals, all[i]));
+	}
+	gsd_marks_read(survey->memory, &survey->before);
+	return gsd_survey_look(survey);
+}
+
+struct gsd_survey_size gsd_survey_size(const struct gsd_survey *survey)
+{
+	struct gsd_survey_size size = {.stack_bytes = survey->busy_stack_bytes, .threads = survey->m_count};
+	for (size_t i = 0; i < survey->count; i++)
+		size.goroutines += survey->slots[i].state != STILL ? 1 : 0;
+	return size;
+}
+
+struct gsd_error *gsd_survey_plan(struct gsd_survey *survey, const struct gsd_plan_room *room,
+				  const struct gsd_range *extra, size_t extra_count, struct gsd_plan *plan)
+{
+	const struct gsd_layout *layout = &survey->runtime->layout;
+	size_t busy = 0;
+	for (size_t i = 0; i < survey->ordered; i++)
+		if (survey->slots[survey->order[i]].state != STILL)
+			survey->busy[busy++] = survey->addresses[survey->order[i]];
+	size_t fixed = extra_count + survey->stop.range_count;
+	free(survey->fixed);
+	survey->fixed = calloc(fixed + 1, sizeof *survey->fixed);
+	if (survey->fixed == NULL)
+		return gsd_error_no_memory();
+	if (extra_count > 0)
+		memcpy(survey->fixed, extra, extra_count * sizeof *extra);
+	memcpy(survey->fixed + extra_count, survey->stop.ranges, survey->stop.range_count * sizeof *survey->fixed);
+	GSD_TRY(gsd_plan_reserve(plan, room, survey->busy, busy));
+	plan->fixed = survey->fixed;
+	plan->fixed_count = fixed;
+	plan->settled_count = survey->count - busy;
+	plan->chain.head_address = survey->runtime->globals.allm;
+	plan->chain.next_offset = layout->m_alllink;
+	plan->chain.element_offset = layout->m_curg;
+	plan->chain.known = survey->ms;
+	plan->chain.known_count = survey->m_count;
+	return NULL;
+}
+
+/* ---- the stop ---- */
+
+/* The goids that were handed out since the marks before the last look, to be found. */
+static struct gsd_error *list_handed_out(struct gsd_survey *survey)
+{
+	struct gsd_u64_array goids = {0};
+	gsd_hash_destroy(survey->handed_out);
+	survey->handed_out = gsd_hash_create(64);
+	if (survey->handed_out == NULL)
+		return gsd_error_no_memory();
+	survey->goids_known = gsd_marks_know_goids(&survey->runtime->globals, &survey->before, &survey->stop) &&
+			      gsd_marks_list(&survey->before, &survey->stop, MAX_HANDED_OUT, &goids);
+	survey->not_found = goids.count;
+	struct gsd_error *error = NULL;
+	for (size_t i = 0; i < goids.count && error == NULL; i++)
+		if (!gsd_hash_insert(survey->handed_out, goids.items[i], 1))
+			error = gsd_error_no_memory();
+	gsd_u64_array_free(&goids);
+	return error;
+}
+
+static struct gsd_error *found_goid(struct gsd_survey *survey, uint64_t goid)
+{
+	uint64_t state;
+	if (survey->not_found == 0 || !gsd_hash_find(survey->handed_out, goid, &state) || state != 1)
+		return NULL;
+	survey->not_found--;
+	return gsd_hash_insert(survey->handed_out, goid, 2) ? NULL : gsd_error_no_memory();
+}
+
+/* Takes in one element of the plan: an entry that is known, one that has come to the list, or no entry at all. */
+static struct gsd_error *take_element(struct gsd_survey *survey, const struct gsd_plan *plan, size_t element,
+				      size_t *link, const struct gsd_around *around, size_t known)
+{
+	struct gsd_copied_goroutine copy = gsd_copied_from_plan(plan, &survey->runtime->layout, element, link);
+	size_t index;
+	bool there;
+	if (copy.address == 0)
+		return NULL;
+	size_t tail = known + (element - plan->known_count);
+	if (element >= plan->known_count && tail < survey->count)
+		index = tail;
+	else if (!find_slot(survey, copy.address, &index))
+		return NULL; /* pulled in by an M that is no more, or in the list's tail too */
+	struct slot *slot = &survey->slots[index];
+	GSD_TRY(gsd_analyst_goroutine(survey->analyst, &copy, around, &survey->goroutines[index], &there));
+	slot->state = READ;
+	slot->outcome = there ? THERE : NOT_THERE;
+	if (copy.g == NULL)
+		return NULL;
+	struct gsd_sight sight = gsd_sight_of(&survey->sights, copy.g);
+	notice(survey, &sight);
+	survey->figures.read_at_stop += there && plan->stacks[element].outcome == GSD_STACK_READ ? 1 : 0;
+	return found_goid(survey, sight.validator.goid);
+}
+
+struct gsd_error *gsd_survey_take_stop(struct gsd_survey *survey, const struct gsd_plan *plan,
+				       const struct gsd_around *around)
+{
+	size_t known = survey->count;
+	size_t link = 0;
+	size_t extra = plan->fixed_count - survey->stop.range_count;
+	survey->figures = (struct gsd_survey_figures){0};
+	for (size_t i = 0; i < survey->stop.range_count; i++)
+		survey->stop.ranges[i].errnum = plan->fixed[extra + i].errnum;
+	GSD_TRY(list_handed_out(survey));
+	GSD_TRY(make_room(survey, plan->list_length));
+	/* The last entries may not have been stored yet. */
+	for (size_t i = known; i < plan->list_length && plan->elements[plan->known_count + (i - known)] != 0; i++)
+		add_slot(survey, plan->elements[plan->known_count + (i - known)]);
+	for (size_t i = 0; i < survey->count; i++)
+		survey->slots[i].outcome = UNDECIDED;
+	for (size_t element = 0; element < plan->element_count; element++)
+		GSD_TRY(take_element(survey, plan, element, &link, around, known));
+	return NULL;
+}
+
+/* ---- after the stop ---- */
+
+static bool handed_out(const void *context, uint64_t goid)
+{
+	const struct gsd_survey *survey = context;
+	return gsd_marks_handed_out(&survey->before, &survey->stop, goid);
+}
+
+static bool handed_out_later(const void *context, uint64_t goid)
+{
+	const struct gsd_survey *survey = context;
+	return gsd_marks_not_yet(&survey->stop, goid);
+}
+
+static struct gsd_error *take_verdict(struct gsd_survey *survey, size_t index, const struct gsd_sight *sight,
+				      enum gsd_verdict verdict)
+{
+	struct slot *slot = &survey->slots[index];
+	switch (verdict) {
+	case GSD_VERDICT_SAME: slot->outcome = slot->dead ? NOT_THERE : THERE; return NULL;
+	case GSD_VERDICT_NOT_THERE: slot->outcome = NOT_THERE; return NULL;
+	case GSD_VERDICT_BORN:
+		slot->outcome = NOT_THERE;
+		slot->born = true;
+		return NULL;
+	case GSD_VERDICT_ONE_STEP:
+		slot->outcome = AMBIGUOUS;
+		if (survey->steps.count < MAX_STEPS &&
+		    !step_array_append(&survey->steps, (struct step){.slot = (uint32_t)index, .sight = *sight}))
+			return gsd_error_no_memory();
+		return NULL;
+	case GSD_VERDICT_AMBIGUOUS: slot->outcome = AMBIGUOUS; return NULL;
+	}
+	return NULL;
+}
+
+static struct gsd_error *visit_after(struct gsd_survey *survey, size_t index, const struct gsd_sight *sight)
+{
+	struct slot *slot = &survey->slots[index];
+	slot->born = false;
+	slot->stepped = false;
+	if (sight != NULL)
+		GSD_TRY(found_goid(survey, sight->validator.goid));
+	if (slot->state == READ)
+		return NULL;
+	if (sight == NULL)
+		return take_verdict(survey, index, sight, GSD_VERDICT_AMBIGUOUS);
+	const struct gsd_settle_rules rules = {.one_step = true,
+					       .births = survey->goids_known,
+					       .handed_out = handed_out,
+					       .handed_out_later = handed_out_later,
+					       .context = survey};
+	const struct gsd_past past = {.validator = slot->validator, .dead = slot->dead, .scan_done = slot->scan_done};
+	return take_verdict(survey, index, sight, gsd_settle(&past, sight, &rules));
+}
+
+/* Rule 3 is off where something could leave and come back uncounted. */
+static bool steps_are_believed(const struct gsd_survey *survey)
+{
+	bool hidden_coroutine = survey->corostart != 0 && (!survey->goids_known || survey->not_found > 0);
+	return !survey->coroutines && !hidden_coroutine &&
+	       gsd_marks_quiet(&survey->runtime->globals, survey->runtime->layout.go_minor, &survey->before,
+			       &survey->after);
+}
+
+/* Everything that an output prints of a goroutine that made a step, and that could tell another one apart. */
+static bool same_goroutine(const struct gsd_goroutine *left, const struct gsd_goroutine *right)
+{
+	return left->stack == right->stack && left->labels == right->labels &&
+	       left->wait_reason == right->wait_reason && left->status == right->status &&
+	       left->locked == right->locked && left->bubble == right->bubble && left->ancestry == right->ancestry &&
+	       left->unreadable == GSD_READABLE && right->unreadable == GSD_READABLE;
+}
+
+/* Reads the stacks of @p count steps again, with their headers around them, and settles those that have not changed. */
+static struct gsd_error *settle_steps(struct gsd_survey *survey, const struct step *steps, size_t count)
+{
+	struct gsd_range headers[STEPS_AT_ONCE];
+	uint8_t *bytes = malloc(count * survey->header_size);
+	struct gsd_sight *sights = calloc(count, sizeof *sights);
+	size_t total;
+	struct gsd_error *error = bytes == NULL || sights == NULL ? gsd_error_no_memory() : NULL;
+	for (size_t i = 0; i < count && error == NULL; i++)
+		sights[i] = steps[i].sight;
+	if (error == NULL && plan_stacks(survey, sights, count, &total) == count)
+		error = read_stacks(survey, count, total);
+	else if (error == NULL)
+		count = 0; /* stacks of many megabytes: the next stop reads them */
+	for (size_t i = 0; i < count && error == NULL; i++)
+		headers[i] = (struct gsd_range){.address = survey->addresses[steps[i].slot],
+						.length = survey->header_size,
+						.buffer = bytes + i * survey->header_size};
+	if (error == NULL)
+		gsd_memory_read_ranges(survey->memory, headers, count);
+	for (size_t i = 0; i < count && error == NULL; i++) {
+		struct slot *slot = &survey->slots[steps[i].slot];
+		struct gsd_goroutine *before = &survey->goroutines[steps[i].slot];
+		struct gsd_goroutine now;
+		if (headers[i].errnum != 0)
+			continue;
+		struct gsd_sight again = gsd_sight_of(&survey->sights, headers[i].buffer);
+		if (!same_sight(&steps[i].sight, &again) || again.scan_done != slot->scan_done)
+			continue;
+		error = make_goroutine(survey, &survey->copies[i], survey->addresses[steps[i].slot], headers[i].buffer,
+				       &now);
+		if (error != NULL || !same_goroutine(before, &now))
+			continue;
+		slot->outcome = THERE;
+		slot->stepped = true;
+		slot->validator = again.validator;
+		*before = now;
+		before->wait_since = 0; /* of which of the two waits is not known */
+	}
+	free(bytes);
+	free(sights);
+	return error;
+}
+
+/* Ends a round for one entry; false: it is ambiguous. */
+static bool conclude(struct gsd_survey *survey, struct slot *slot, bool births, bool steps)
+{
+	if (slot->outcome == UNDECIDED || (slot->born && !births) || (slot->stepped && !steps))
+		slot->outcome = AMBIGUOUS;
+	bool settled = slot->outcome != AMBIGUOUS;
+	survey->figures.births += slot->born && settled ? 1 : 0;
+	survey->figures.one_step += slot->stepped && settled ? 1 : 0;
+	if (!settled || slot->born || slot->state == READ)
+		slot->state = BUSY; /* for the next round */
+	return settled;
+}
+
+struct gsd_error *gsd_survey_after_stop(struct gsd_survey *survey, size_t *ambiguous_ret)
+{
+	survey->steps.count = 0;
+	GSD_TRY(look_at_all(survey, visit_after));
+	gsd_marks_read(survey->memory, &survey->after);
+	for (size_t i = 0; i < survey->steps.count && steps_are_believed(survey); i += STEPS_AT_ONCE) {
+		size_t left = survey->steps.count - i;
+		GSD_TRY(settle_steps(survey, survey->steps.items + i, left < STEPS_AT_ONCE ? left : STEPS_AT_ONCE));
+	}
+	/* What happened while the steps were looked at counts too. */
+	gsd_marks_read(survey->memory, &survey->after);
+	bool births = survey->goids_known && survey->not_found == 0;
+	bool steps = steps_are_believed(survey);
+	*ambiguous_ret = 0;
+	for (size_t i = 0; i < survey->count; i++)
+		*ambiguous_ret += conclude(survey, &survey->slots[i], births, steps) ? 0 : 1;
+	survey->figures.ambiguous = *ambiguous_ret;
+	return NULL;
+}
+
+struct gsd_error *gsd_survey_finish(struct gsd_survey *survey, struct gsd_survey_figures *figures_ret)
+{
+	for (size_t i = 0; i < survey->count; i++) {
+		struct slot *slot = &survey->slots[i];
+		if (slot->outcome == NOT_THERE || (slot->outcome == AMBIGUOUS && slot->dead))
+			continue;
+		survey->goroutines[i].ambiguous = slot->outcome == AMBIGUOUS;
+		GSD_TRY(gsd_analyst_keep(survey->analyst, &survey->goroutines[i]));
+	}
+	*figures_ret = survey->figures;
+	return NULL;
+}
