@@ -4,7 +4,7 @@
 #include <stdlib.h>
 
 #include "base/error.h"
-#include "go/operands.h"
+#include "go/function_code.h"
 #include "go/snapshot.h"
 #include "image/dwarf.h"
 
@@ -14,7 +14,6 @@
 #define SCAN_BIT       0x1000U
 #define MAX_STACK      ((uint64_t)1 << 36)
 #define MAX_GOID       ((uint64_t)1 << 56)
-#define MAX_CODE       4096 /* bytes of a function that are searched for operands */
 #define MAX_OPERANDS   512
 #define SCAN_CHUNK     ((size_t)1 << 20)
 #define MAX_SCAN       ((uint64_t)1 << 30)
@@ -111,61 +110,22 @@ static struct gsd_error *accept(const struct gsd_program *program, const struct 
 
 /* ---- operands ---- */
 
-struct function_code {
-	uint8_t bytes[MAX_CODE];
-	size_t length;
-	uint64_t address;
-};
-
-static bool load_function(const struct gsd_program *program, const struct gsd_code *code, const char *name,
-			  struct function_code *function)
-{
-	uint64_t end;
-	if (!gsd_code_function_named(code, name, &function->address, &end))
-		return false;
-	uint64_t length = end - function->address;
-	function->length = length < MAX_CODE ? (size_t)length : MAX_CODE;
-	struct gsd_range range = {.address = function->address, .length = function->length, .buffer = function->bytes};
-	gsd_memory_read_ranges(program->memory, &range, 1);
-	return range.errnum == 0;
-}
-
-static size_t operands(const struct function_code *function, struct gsd_operand *list, size_t capacity)
-{
-	return gsd_operands(function->bytes, function->length, function->address, list, capacity);
-}
-
-static bool addressed(const struct gsd_operand *list, size_t count, uint64_t address)
-{
-	for (size_t i = 0; i < count; i++)
-		if (list[i].address == address)
-			return true;
-	return false;
-}
-
-static bool in_data(const struct gsd_moduledata *data, uint64_t address)
-{
-	return (address >= data->noptrdata && address < data->enoptrdata) ||
-	       (address >= data->data && address < data->edata) || (address >= data->bss && address < data->ebss) ||
-	       (address >= data->noptrbss && address < data->enoptrbss);
-}
-
 /* runtime.forEachGRace begins with two 8-byte loads: allglen, allgptr. */
 static void find_pair_in_code(const struct gsd_program *program, const struct gsd_code *code,
 			      const struct gsd_moduledata *data, uint64_t *pointer_ret, uint64_t *length_ret)
 {
-	struct function_code function;
+	struct gsd_function_code function;
 	struct gsd_operand list[MAX_OPERANDS];
 	*pointer_ret = *length_ret = 0;
-	if (!load_function(program, code, "runtime.forEachGRace", &function))
+	if (!gsd_function_code_load(program, code, "runtime.forEachGRace", &function))
 		return;
 	uint64_t loads[2] = {0, 0};
 	size_t found = 0;
-	size_t count = operands(&function, list, MAX_OPERANDS);
+	size_t count = gsd_function_operands(&function, list, MAX_OPERANDS);
 	for (size_t i = 0; i < count && found < 2; i++) {
 		size_t at = list[i].position;
 		bool load = at >= 3 && function.bytes[at - 2] == 0x8b && (function.bytes[at - 3] & 0xf8) == 0x48;
-		if (load && in_data(data, list[i].address))
+		if (load && gsd_in_data(data, list[i].address))
 			loads[found++] = list[i].address;
 	}
 	if (found == 2 && loads[0] != loads[1]) {
@@ -234,18 +194,18 @@ static struct gsd_error *find_by_dwarf(const struct search *search, struct gsd_a
 /* runtime.allgadd uses the slice's three words, and nothing else has three words in a row there. */
 static struct gsd_error *find_by_code(const struct search *search, struct gsd_allgs *allgs_ret, bool *found_ret)
 {
-	struct function_code function;
+	struct gsd_function_code function;
 	struct gsd_operand list[MAX_OPERANDS];
-	if (!load_function(search->program, search->code, "runtime.allgadd", &function))
+	if (!gsd_function_code_load(search->program, search->code, "runtime.allgadd", &function))
 		return NULL;
-	size_t count = operands(&function, list, MAX_OPERANDS);
+	size_t count = gsd_function_operands(&function, list, MAX_OPERANDS);
 	uint64_t pointer;
 	uint64_t length;
 	find_pair_in_code(search->program, search->code, search->data, &pointer, &length);
 	for (size_t i = 0; i < count && !*found_ret; i++) {
 		uint64_t slice = list[i].address;
-		if ((slice & 7) == 0 && in_data(search->data, slice) && addressed(list, count, slice + 8) &&
-		    addressed(list, count, slice + 16))
+		if ((slice & 7) == 0 && gsd_in_data(search->data, slice) && gsd_is_addressed(list, count, slice + 8) &&
+		    gsd_is_addressed(list, count, slice + 16))
 			GSD_TRY(accept(search->program, search->layout, slice, pointer, length, GSD_ALLGS_CODE,
 				       allgs_ret, found_ret));
 	}
@@ -368,21 +328,21 @@ static bool is_narrow_load(const uint8_t *code, size_t position, size_t *immedia
 
 static uint64_t find_flag_in_code(const struct gsd_program *program, const struct gsd_code *code)
 {
-	struct function_code function;
+	struct gsd_function_code function;
 	struct gsd_operand list[MAX_OPERANDS];
-	if (!load_function(program, code, "runtime.isSystemGoroutine", &function))
+	if (!gsd_function_code_load(program, code, "runtime.isSystemGoroutine", &function))
 		return 0;
 	size_t module_count;
 	const struct gsd_module *modules = gsd_code_modules(code, &module_count);
 	uint64_t flag = 0;
-	size_t count = operands(&function, list, MAX_OPERANDS);
+	size_t count = gsd_function_operands(&function, list, MAX_OPERANDS);
 	for (size_t i = 0; i < count; i++) {
 		size_t immediate;
 		if (!is_narrow_load(function.bytes, list[i].position, &immediate))
 			continue;
 		uint64_t address = list[i].address + immediate;
 		bool of_module = address >= modules[0].address && address < modules[0].address + 1024;
-		if (!in_data(&modules[0].data, address) || of_module)
+		if (!gsd_in_data(&modules[0].data, address) || of_module)
 			continue;
 		if (flag != 0 && flag != address)
 			return 0; /* not the only one: do not guess */

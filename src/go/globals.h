@@ -11,15 +11,18 @@
 /** Addresses in the target. */
 struct gsd_globals {
 	uint64_t allm;             /**< a word: the first M */
-	uint64_t goidgen;          /**< a word: the last goid that was handed to a P */
+	uint64_t goidgen;          /**< a word: the last goid that was handed to a P (runtime.sched's first field) */
 	uint64_t allp;             /**< a slice header of pointers to Ps */
 	uint64_t gc_cycles;        /**< 32 bits: garbage collections begun (runtime.work.cycles) */
-	uint64_t trace_generation; /**< a word: of the execution tracer; Go 1.22 and later */
-	uint64_t trace_enabled;    /**< a byte: up to Go 1.21 */
+	uint64_t trace_generation; /**< two words: of the execution tracer, now and the last one; Go 1.22 and later */
 };
 
-/** Finds what can be found. Errors: GSD_ERROR_NO_MEMORY. */
+/**
+ * Finds what can be found: by the symbol table unless @p code_only, then in functions that use it. What is found is
+ * verified as far as that is possible. Errors: GSD_ERROR_NO_MEMORY.
+ */
 GSD_MUST_CHECK struct gsd_error *gsd_globals_find(const struct gsd_program *program, const struct gsd_code *code,
-						  const struct gsd_layout *layout, struct gsd_globals *globals_ret);
+						  const struct gsd_layout *layout, bool code_only,
+						  struct gsd_globals *globals_ret);
 
 #endif

@@ -61,8 +61,7 @@ struct gsd_error *gsd_marks_create(struct gsd_memory *memory, const struct gsd_l
 	add_range(marks, globals->goidgen, 8, &marks->goidgen);
 	add_range(marks, globals->allp, sizeof marks->allp, marks->allp);
 	add_range(marks, globals->gc_cycles, 4, &marks->gc_cycles);
-	add_range(marks, globals->trace_generation, 8, &marks->trace_generation);
-	add_range(marks, globals->trace_enabled, 1, &marks->trace_enabled);
+	add_range(marks, globals->trace_generation, sizeof marks->trace_generation, marks->trace_generation);
 	for (size_t i = 0; i < marks->p_count; i++)
 		add_range(marks, ps[i] + layout->p_goidcache, sizeof marks->batches[i], &marks->batches[i]);
 	free(ps);
@@ -143,11 +142,28 @@ bool gsd_marks_list(const struct gsd_marks *before, const struct gsd_marks *afte
 	return list_range(before, after, before->goidgen + 1, after->goidgen + 1, most, goids_ret);
 }
 
-bool gsd_marks_quiet(const struct gsd_globals *globals, unsigned go_minor, const struct gsd_marks *before,
-		     const struct gsd_marks *after)
+bool gsd_marks_batch_was_fetched(const struct gsd_marks *before, const struct gsd_marks *after)
 {
-	bool tracer_known = go_minor >= 22 ? globals->trace_generation != 0 : globals->trace_enabled != 0;
-	return tracer_known && globals->gc_cycles != 0 && read_whole(before) && read_whole(after) &&
-	       before->gc_cycles == after->gc_cycles && before->trace_generation == after->trace_generation &&
-	       before->trace_enabled == after->trace_enabled;
+	for (size_t i = 0; i < before->p_count && i < after->p_count; i++)
+		if (before->batches[i].next >= before->batches[i].end &&
+		    before->batches[i].end != after->batches[i].end)
+			return true;
+	return false;
+}
+
+bool gsd_marks_same_cycle(const struct gsd_globals *globals, const struct gsd_marks *before,
+			  const struct gsd_marks *after)
+{
+	return globals->gc_cycles != 0 && read_whole(before) && read_whole(after) &&
+	       before->gc_cycles == after->gc_cycles;
+}
+
+bool gsd_marks_tracer_off(const struct gsd_globals *globals, unsigned go_minor, const struct gsd_marks *before,
+			  const struct gsd_marks *stop)
+{
+	if (go_minor < 22)
+		return true;
+	return globals->trace_generation != 0 && read_whole(before) && read_whole(stop) &&
+	       stop->trace_generation[0] == 0 &&
+	       memcmp(before->trace_generation, stop->trace_generation, sizeof stop->trace_generation) == 0;
 }

@@ -11,7 +11,7 @@
 #include "base/memory.h"
 #include "go/globals.h"
 
-#define GSD_MARKS_FIXED 6 /* ranges beside those of Ps */
+#define GSD_MARKS_FIXED 4 /* ranges beside those of Ps */
 
 /** The goids that a P has and has not handed out: [next, end). */
 struct gsd_goid_batch {
@@ -24,8 +24,7 @@ struct gsd_marks {
 	uint64_t goidgen;
 	uint64_t allp[2]; /**< address and length of the list of Ps */
 	uint64_t gc_cycles;
-	uint64_t trace_generation;
-	uint64_t trace_enabled;
+	uint64_t trace_generation[2];   /**< of the trace that runs (0: none), and of the last one */
 	struct gsd_goid_batch *batches; /**< of each P */
 	struct gsd_range *ranges;       /**< what reads all of it: goidgen first */
 	size_t p_count;
@@ -43,6 +42,11 @@ void gsd_marks_read(struct gsd_memory *memory, struct gsd_marks *marks);
 /** Whether it is known which goids were handed out between two times. */
 bool gsd_marks_know_goids(const struct gsd_globals *globals, const struct gsd_marks *before,
 			  const struct gsd_marks *after);
+/**
+ * Whether a P may have been in the middle of fetching a batch at @p before: then that batch counts as handed out too
+ * early. It had none left then, and has another end now.
+ */
+bool gsd_marks_batch_was_fetched(const struct gsd_marks *before, const struct gsd_marks *after);
 /** Whether @p goid was handed out between (or, a moment earlier, while the first were read). */
 bool gsd_marks_handed_out(const struct gsd_marks *before, const struct gsd_marks *after, uint64_t goid);
 /** Whether @p goid was not handed out yet at @p marks. */
@@ -52,8 +56,14 @@ bool gsd_marks_not_yet(const struct gsd_marks *marks, uint64_t goid);
  */
 bool gsd_marks_list(const struct gsd_marks *before, const struct gsd_marks *after, size_t most,
 		    struct gsd_u64_array *goids_ret);
-/** Whether neither a garbage collection began between, nor the tracer changed; false when either is not known. */
-bool gsd_marks_quiet(const struct gsd_globals *globals, unsigned go_minor, const struct gsd_marks *before,
-		     const struct gsd_marks *after);
+/** Whether no garbage collection began between; false when that is not known. */
+bool gsd_marks_same_cycle(const struct gsd_globals *globals, const struct gsd_marks *before,
+			  const struct gsd_marks *after);
+/**
+ * Whether the execution tracer has suspended nobody who is not running on by now: it is off at @p stop, and was neither
+ * started nor stopped since @p before. Up to Go 1.21 it suspends nobody.
+ */
+bool gsd_marks_tracer_off(const struct gsd_globals *globals, unsigned go_minor, const struct gsd_marks *before,
+			  const struct gsd_marks *stop);
 
 #endif

@@ -394,7 +394,8 @@ static struct gsd_error *find_all(const struct gsd_program *program, unsigned al
 	GSD_TRY(find_layout(program, layout_sources, runtime));
 	GSD_TRY(gsd_allgs_find(program, runtime->code, &runtime->layout, allgs_sources, &runtime->allgs));
 	GSD_TRY(gsd_finalizer_flag_find(program, runtime->code, &runtime->finalizer));
-	return gsd_globals_find(program, runtime->code, &runtime->layout, &runtime->globals);
+	return gsd_globals_find(program, runtime->code, &runtime->layout,
+				allgs_sources != 0 && (allgs_sources & GSD_ALLGS_SYMBOL) == 0, &runtime->globals);
 }
 
 struct gsd_error *gsd_runtime_find(const struct gsd_program *program, unsigned allgs_sources, unsigned layout_sources,

@@ -22,7 +22,8 @@ struct gsd_runtime {
 /**
  * Finds the runtime of @p program. @p allgs_sources and @p layout_sources restrict where it looks (0: everywhere).
  * @p found_ret is false, and nothing else set, when the program holds no Go function table. Errors:
- * GSD_ERROR_NOT_GO (Go code, but the runtime is elsewhere), GSD_ERROR_UNSUPPORTED (too old), GSD_ERROR_MISSING (names what could not be derived), and those of reading.
+ * GSD_ERROR_NOT_GO (Go code, but the runtime is elsewhere), GSD_ERROR_UNSUPPORTED (too old), GSD_ERROR_MISSING (names
+ * what could not be derived), and those of reading.
  */
 GSD_MUST_CHECK struct gsd_error *gsd_runtime_find(const struct gsd_program *program, unsigned allgs_sources,
 						  unsigned layout_sources, struct gsd_runtime *runtime_ret,

@@ -60,7 +60,10 @@ struct gsd_sight gsd_sight_of(const struct gsd_sights *sights, const uint8_t *g)
 		sight.validator.pc = sight.validator.labels = sight.validator.bp_distance = 0;
 		sight.validator.sp_distance = 0;
 	}
-	sight.settleable = sight.dead || waits_settled(sights, g, &sight.validator);
+	/* A dead one that keeps its M is a C thread's: it comes to life under the same goid (runtime/proc.go, needm).
+	 */
+	sight.settleable = sight.dead ? status == GSD_STATUS_DEAD && gsd_u64_at(g, layout->m) == 0
+				      : waits_settled(sights, g, &sight.validator);
 	return sight;
 }
 

@@ -29,7 +29,7 @@ struct gsd_sight {
 	struct gsd_validator validator;
 	uint64_t low, high, sp; /**< raw: must not change around the reading of a stack */
 	uint64_t start_pc;
-	bool settleable; /**< waits where leaving is counted and has left its M; or is dead */
+	bool settleable; /**< waits where leaving is counted, or is dead; and has left its M */
 	bool dead;
 	bool scan_done; /**< the garbage collector has scanned it in this cycle */
 	bool in_bubble;

@@ -57,6 +57,13 @@ struct chunk {
 	const uint8_t *headers[2][CHUNK_SLOTS];
 };
 
+/* Goids whose goroutines are to be found in the stop or after it. */
+struct followed {
+	struct gsd_hash *goids; /* 1, or 2 when it was found */
+	size_t not_found;
+	bool known; /* which ones they are */
+};
+
 struct gsd_survey {
 	const struct gsd_runtime *runtime;
 	struct gsd_analyst *analyst;
@@ -84,12 +91,12 @@ struct gsd_survey {
 	uint64_t *busy; /* addresses for the plan */
 	size_t busy_stack_bytes;
 	struct gsd_range *fixed;
-	struct gsd_marks before, stop, after;
+	struct gsd_marks first, before, stop, after; /* before the first look, the last one, in the stop, at the end */
 
-	bool coroutines;             /* one was seen: whoever waits as one leaves uncounted */
-	struct gsd_hash *handed_out; /* goids given out between the last look and the stop: 1, or 2 when found */
-	bool goids_known;
-	size_t not_found; /* of them */
+	bool coroutines;        /* one was seen: whoever waits as one leaves uncounted */
+	struct gsd_hash *seen;  /* goids that a look saw and that were not given out at the first one */
+	struct followed recent; /* goids that were given out between the last look and the stop */
+	struct followed all;    /* ... since the first look, and that no look saw */
 	struct step_array steps;
 	struct gsd_survey_figures figures;
 };
@@ -119,8 +126,10 @@ struct gsd_error *gsd_survey_create(const struct gsd_runtime *runtime, struct gs
 		survey->chunk.bytes[i] = malloc(CHUNK_BYTES + survey->header_size + RUN_GAP);
 	survey->stack_capacity = CHUNK_STACK_BYTES;
 	survey->stack_bytes = malloc(survey->stack_capacity);
+	survey->seen = gsd_hash_create(64);
 	struct gsd_error *error = NULL;
-	if (survey->chunk.bytes[0] == NULL || survey->chunk.bytes[1] == NULL || survey->stack_bytes == NULL)
+	if (survey->seen == NULL || survey->chunk.bytes[0] == NULL || survey->chunk.bytes[1] == NULL ||
+	    survey->stack_bytes == NULL)
 		error = gsd_error_no_memory();
 	if (error != NULL)
 		gsd_survey_destroy(survey);
@@ -143,10 +152,13 @@ void gsd_survey_destroy(struct gsd_survey *survey)
 	free(survey->ms);
 	free(survey->busy);
 	free(survey->fixed);
+	gsd_marks_free(&survey->first);
 	gsd_marks_free(&survey->before);
 	gsd_marks_free(&survey->stop);
 	gsd_marks_free(&survey->after);
-	gsd_hash_destroy(survey->handed_out);
+	gsd_hash_destroy(survey->seen);
+	gsd_hash_destroy(survey->recent.goids);
+	gsd_hash_destroy(survey->all.goids);
 	step_array_free(&survey->steps);
 	free(survey);
 }
@@ -308,10 +320,16 @@ static void read_chunk(struct gsd_survey *survey, int reading)
 }
 
 /* Notes what every look must notice, whatever it looks for. */
-static void notice(struct gsd_survey *survey, const struct gsd_sight *sight)
+static struct gsd_error *notice(struct gsd_survey *survey, const struct gsd_sight *sight)
 {
-	if (survey->corostart != 0 && sight->start_pc == survey->corostart)
+	uint64_t goid = sight->validator.goid;
+	if (survey->corostart == 0)
+		return NULL;
+	if (sight->start_pc == survey->corostart)
 		survey->coroutines = true;
+	if (goid == 0 || !gsd_marks_not_yet(&survey->first, goid))
+		return NULL;
+	return gsd_hash_insert(survey->seen, goid, 1) ? NULL : gsd_error_no_memory();
 }
 
 /* ---- the first look ---- */
@@ -421,14 +439,14 @@ static struct gsd_error *take_first_sight(struct gsd_survey *survey, size_t i, c
 	if (header == NULL)
 		return NULL;
 	struct gsd_sight after = gsd_sight_of(&survey->sights, header);
-	notice(survey, &after);
+	GSD_TRY(notice(survey, &after));
+	slot->dead = after.dead;
+	slot->validator = after.validator;
 	/* Whether it is a system one is decided by what the stop reads. */
 	if (!before->settleable || !same_sight(before, &after) ||
 	    gsd_analyst_depends_on_runtime(survey->analyst, after.start_pc))
 		return NULL;
 	slot->state = STILL;
-	slot->validator = after.validator;
-	slot->dead = after.dead;
 	slot->scan_done = after.scan_done;
 	if (after.dead)
 		return NULL;
@@ -444,7 +462,7 @@ static struct gsd_error *look_first(struct gsd_survey *survey, size_t first, str
 	for (size_t i = 0; i < chunk->count; i++) {
 		const uint8_t *header = chunk->headers[0][i];
 		sights[i] = header == NULL ? (struct gsd_sight){0} : gsd_sight_of(&survey->sights, header);
-		notice(survey, &sights[i]);
+		GSD_TRY(notice(survey, &sights[i]));
 	}
 	size_t bytes;
 	size_t count = plan_stacks(survey, sights, chunk->count, &bytes);
@@ -460,6 +478,9 @@ static struct gsd_error *look_first(struct gsd_survey *survey, size_t first, str
 
 struct gsd_error *gsd_survey_first_look(struct gsd_survey *survey)
 {
+	const struct gsd_runtime *runtime = survey->runtime;
+	GSD_TRY(gsd_marks_create(survey->memory, &runtime->layout, &runtime->globals, &survey->first));
+	gsd_marks_read(survey->memory, &survey->first);
 	GSD_TRY(read_list(survey));
 	GSD_TRY(sort_order(survey));
 	struct gsd_sight *sights = calloc(CHUNK_SLOTS, sizeof *sights);
@@ -492,7 +513,7 @@ static struct gsd_error *look_at_all(struct gsd_survey *survey,
 				continue;
 			}
 			struct gsd_sight sight = gsd_sight_of(&survey->sights, chunk->headers[0][i]);
-			notice(survey, &sight);
+			GSD_TRY(notice(survey, &sight));
 			GSD_TRY(visit(survey, index, &sight));
 		}
 	}
@@ -521,8 +542,11 @@ static struct gsd_error *visit_before(struct gsd_survey *survey, size_t index, c
 		return NULL;
 	}
 	slot->state = BUSY;
-	if (sight != NULL)
-		survey->busy_stack_bytes += busy_bytes(sight);
+	if (sight == NULL)
+		return NULL;
+	slot->dead = sight->dead;
+	slot->validator = sight->validator;
+	survey->busy_stack_bytes += busy_bytes(sight);
 	return NULL;
 }
 
@@ -604,32 +628,52 @@ struct gsd_error *gsd_survey_plan(struct gsd_survey *survey, const struct gsd_pl
 
 /* ---- the stop ---- */
 
-/* The goids that were handed out since the marks before the last look, to be found. */
-static struct gsd_error *list_handed_out(struct gsd_survey *survey)
+/* Follows the goids that were given out between @p before and the stop, but those in @p except (NULL: none). */
+static struct gsd_error *follow(struct gsd_survey *survey, const struct gsd_marks *before, struct gsd_hash *except,
+				struct followed *followed)
 {
 	struct gsd_u64_array goids = {0};
-	gsd_hash_destroy(survey->handed_out);
-	survey->handed_out = gsd_hash_create(64);
-	if (survey->handed_out == NULL)
+	gsd_hash_destroy(followed->goids);
+	*followed = (struct followed){.goids = gsd_hash_create(64)};
+	if (followed->goids == NULL)
 		return gsd_error_no_memory();
-	survey->goids_known = gsd_marks_know_goids(&survey->runtime->globals, &survey->before, &survey->stop) &&
-			      gsd_marks_list(&survey->before, &survey->stop, MAX_HANDED_OUT, &goids);
-	survey->not_found = goids.count;
+	followed->known = gsd_marks_know_goids(&survey->runtime->globals, before, &survey->stop) &&
+			  gsd_marks_list(before, &survey->stop, MAX_HANDED_OUT, &goids);
 	struct gsd_error *error = NULL;
-	for (size_t i = 0; i < goids.count && error == NULL; i++)
-		if (!gsd_hash_insert(survey->handed_out, goids.items[i], 1))
+	for (size_t i = 0; i < goids.count && error == NULL; i++) {
+		uint64_t seen;
+		if (except != NULL && gsd_hash_find(except, goids.items[i], &seen))
+			continue;
+		followed->not_found++;
+		if (!gsd_hash_insert(followed->goids, goids.items[i], 1))
 			error = gsd_error_no_memory();
+	}
 	gsd_u64_array_free(&goids);
 	return error;
 }
 
-static struct gsd_error *found_goid(struct gsd_survey *survey, uint64_t goid)
+static struct gsd_error *found_in(struct followed *followed, uint64_t goid)
 {
 	uint64_t state;
-	if (survey->not_found == 0 || !gsd_hash_find(survey->handed_out, goid, &state) || state != 1)
+	if (followed->not_found == 0 || !gsd_hash_find(followed->goids, goid, &state) || state != 1)
 		return NULL;
-	survey->not_found--;
-	return gsd_hash_insert(survey->handed_out, goid, 2) ? NULL : gsd_error_no_memory();
+	followed->not_found--;
+	return gsd_hash_insert(followed->goids, goid, 2) ? NULL : gsd_error_no_memory();
+}
+
+static struct gsd_error *found_goid(struct gsd_survey *survey, uint64_t goid)
+{
+	GSD_TRY(found_in(&survey->recent, goid));
+	return found_in(&survey->all, goid);
+}
+
+/*
+ * Up to Go 1.23 a slot becomes runnable before the new goid is stored in it (runtime/proc.go, newproc1): that one is
+ * not born yet.
+ */
+static bool is_being_born(const struct slot *slot, uint64_t goid)
+{
+	return goid == 0 || (slot->dead && slot->validator.goid == goid);
 }
 
 /* Takes in one element of the plan: an entry that is known, one that has come to the list, or no entry at all. */
@@ -653,7 +697,9 @@ static struct gsd_error *take_element(struct gsd_survey *survey, const struct gs
 	if (copy.g == NULL)
 		return NULL;
 	struct gsd_sight sight = gsd_sight_of(&survey->sights, copy.g);
-	notice(survey, &sight);
+	GSD_TRY(notice(survey, &sight));
+	if (is_being_born(slot, sight.validator.goid))
+		slot->outcome = NOT_THERE;
 	survey->figures.read_at_stop += there && plan->stacks[element].outcome == GSD_STACK_READ ? 1 : 0;
 	return found_goid(survey, sight.validator.goid);
 }
@@ -667,7 +713,9 @@ struct gsd_error *gsd_survey_take_stop(struct gsd_survey *survey, const struct g
 	survey->figures = (struct gsd_survey_figures){0};
 	for (size_t i = 0; i < survey->stop.range_count; i++)
 		survey->stop.ranges[i].errnum = plan->fixed[extra + i].errnum;
-	GSD_TRY(list_handed_out(survey));
+	GSD_TRY(follow(survey, &survey->before, NULL, &survey->recent));
+	if (survey->corostart != 0)
+		GSD_TRY(follow(survey, &survey->first, survey->seen, &survey->all));
 	GSD_TRY(make_room(survey, plan->list_length));
 	/* The last entries may not have been stored yet. */
 	for (size_t i = known; i < plan->list_length && plan->elements[plan->known_count + (i - known)] != 0; i++)
@@ -727,7 +775,7 @@ static struct gsd_error *visit_after(struct gsd_survey *survey, size_t index, co
 	if (sight == NULL)
 		return take_verdict(survey, index, sight, GSD_VERDICT_AMBIGUOUS);
 	const struct gsd_settle_rules rules = {.one_step = true,
-					       .births = survey->goids_known,
+					       .births = survey->recent.known,
 					       .handed_out = handed_out,
 					       .handed_out_later = handed_out_later,
 					       .context = survey};
@@ -738,10 +786,11 @@ static struct gsd_error *visit_after(struct gsd_survey *survey, size_t index, co
 /* Rule 3 is off where something could leave and come back uncounted. */
 static bool steps_are_believed(const struct gsd_survey *survey)
 {
-	bool hidden_coroutine = survey->corostart != 0 && (!survey->goids_known || survey->not_found > 0);
+	const struct gsd_globals *globals = &survey->runtime->globals;
+	bool hidden_coroutine = survey->corostart != 0 && (!survey->all.known || survey->all.not_found > 0);
 	return !survey->coroutines && !hidden_coroutine &&
-	       gsd_marks_quiet(&survey->runtime->globals, survey->runtime->layout.go_minor, &survey->before,
-			       &survey->after);
+	       gsd_marks_same_cycle(globals, &survey->before, &survey->after) &&
+	       gsd_marks_tracer_off(globals, survey->runtime->layout.go_minor, &survey->before, &survey->stop);
 }
 
 /* Everything that an output prints of a goroutine that made a step, and that could tell another one apart. */
@@ -821,7 +870,8 @@ struct gsd_error *gsd_survey_after_stop(struct gsd_survey *survey, size_t *ambig
 	}
 	/* What happened while the steps were looked at counts too. */
 	gsd_marks_read(survey->memory, &survey->after);
-	bool births = survey->goids_known && survey->not_found == 0;
+	bool births = survey->recent.known && survey->recent.not_found == 0 &&
+		      !gsd_marks_batch_was_fetched(&survey->before, &survey->stop);
 	bool steps = steps_are_believed(survey);
 	*ambiguous_ret = 0;
 	for (size_t i = 0; i < survey->count; i++)

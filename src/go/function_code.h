@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The code of a function of the runtime, and which of the program's variables it addresses. */
+#ifndef GSD_GO_FUNCTION_CODE_H
+#define GSD_GO_FUNCTION_CODE_H
+
+#include "go/allgs.h"
+#include "go/operands.h"
+
+#define GSD_MAX_FUNCTION_CODE 8192 /* bytes of a function that are searched for operands */
+
+struct gsd_function_code {
+	uint8_t bytes[GSD_MAX_FUNCTION_CODE];
+	size_t length;
+	uint64_t address;
+};
+
+/** Reads the function @p name; false when there is none, or it cannot be read. */
+bool gsd_function_code_load(const struct gsd_program *program, const struct gsd_code *code, const char *name,
+			    struct gsd_function_code *function);
+/** As gsd_operands(). */
+size_t gsd_function_operands(const struct gsd_function_code *function, struct gsd_operand *list, size_t capacity);
+/** Whether @p address is that of one of the operands. */
+bool gsd_is_addressed(const struct gsd_operand *list, size_t count, uint64_t address);
+/** Whether @p address lies in a module's variables. */
+bool gsd_in_data(const struct gsd_moduledata *data, uint64_t address);
+
+#endif
