@@ -6,9 +6,10 @@
 #include "base/error.h"
 #include "go/function_code.h"
 
-#define MAX_OPERANDS 1024
-#define MAX_PS       65536
-#define MAX_GOID     ((uint64_t)1 << 56)
+#define MAX_OPERANDS           1024
+#define MAX_PS                 65536
+#define MARK_TERM_AFTER_CYCLES 0x20
+#define MAX_GOID               ((uint64_t)1 << 56)
 
 struct finder {
 	const struct gsd_program *program;
@@ -128,6 +129,26 @@ static uint64_t find_gc_cycles(struct finder *finder)
 	return found;
 }
 
+/* runtime.gcphase: the only one that stackpoolfree compares with 0 (83 /7 with an immediate byte behind). */
+static uint64_t find_gc_phase(struct finder *finder)
+{
+	uint64_t found = 0;
+	if (!load(finder, "runtime.stackpoolfree"))
+		return 0;
+	for (size_t i = 0; i < finder->count; i++) {
+		size_t at = finder->operands[i].position;
+		uint64_t address = finder->operands[i].address + 1;
+		if (byte_before(finder, i, 2) != 0x83 || (byte_before(finder, i, 1) & 0x38) != 0x38 ||
+		    is_wide(finder, i) || at + 4 >= finder->function.length || finder->function.bytes[at + 4] != 0 ||
+		    !gsd_in_data(finder->data, address))
+			continue;
+		if (found != 0 && found != address)
+			return 0;
+		found = address;
+	}
+	return found;
+}
+
 /* runtime.trace.gen: the only word that traceAcquireEnabled loads. */
 static uint64_t find_trace_generation(struct finder *finder)
 {
@@ -188,6 +209,12 @@ static bool is_allp(const struct finder *finder, uint64_t address)
 	return true;
 }
 
+static bool is_gc_phase(const struct finder *finder, uint64_t address)
+{
+	uint64_t phase;
+	return read_word(finder, address, &phase) && (phase & UINT32_MAX) <= 2;
+}
+
 static bool is_readable(const struct finder *finder, uint64_t address)
 {
 	uint64_t word;
@@ -222,6 +249,7 @@ static const struct {
 	{offsetof(struct gsd_globals, goidgen), "runtime.sched", find_goidgen, is_goidgen},
 	{offsetof(struct gsd_globals, allp), "runtime.allp", find_allp, is_allp},
 	{offsetof(struct gsd_globals, gc_cycles), NULL, find_gc_cycles, is_readable},
+	{offsetof(struct gsd_globals, gc_phase), "runtime.gcphase", find_gc_phase, is_gc_phase},
 	{offsetof(struct gsd_globals, trace_generation), NULL, find_trace_generation, is_readable},
 };
 
@@ -248,6 +276,9 @@ struct gsd_error *gsd_globals_find(const struct gsd_program *program, const stru
 			*(uint64_t *)((char *)&globals + variables[i].member) = address;
 	}
 	free(finder);
+	/* In all versions: DWARF of 1.18 to 1.27. */
+	if (globals.gc_cycles != 0)
+		globals.mark_term = globals.gc_cycles + MARK_TERM_AFTER_CYCLES;
 	if (error == NULL)
 		*globals_ret = globals;
 	return error;

@@ -14,6 +14,8 @@ struct gsd_globals {
 	uint64_t goidgen;          /**< a word: the last goid that was handed to a P (runtime.sched's first field) */
 	uint64_t allp;             /**< a slice header of pointers to Ps */
 	uint64_t gc_cycles;        /**< 32 bits: garbage collections begun (runtime.work.cycles) */
+	uint64_t mark_term;        /**< a word: when marking last came to its end (runtime.work.tMarkTerm) */
+	uint64_t gc_phase;         /**< 32 bits: 0 while no garbage collection is under way (runtime.gcphase) */
 	uint64_t trace_generation; /**< two words: of the execution tracer, now and the last one; Go 1.22 and later */
 };
 

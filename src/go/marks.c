@@ -61,6 +61,8 @@ struct gsd_error *gsd_marks_create(struct gsd_memory *memory, const struct gsd_l
 	add_range(marks, globals->goidgen, 8, &marks->goidgen);
 	add_range(marks, globals->allp, sizeof marks->allp, marks->allp);
 	add_range(marks, globals->gc_cycles, 4, &marks->gc_cycles);
+	add_range(marks, globals->mark_term, 8, &marks->mark_term);
+	add_range(marks, globals->gc_phase, 4, &marks->gc_phase);
 	add_range(marks, globals->trace_generation, sizeof marks->trace_generation, marks->trace_generation);
 	for (size_t i = 0; i < marks->p_count; i++)
 		add_range(marks, ps[i] + layout->p_goidcache, sizeof marks->batches[i], &marks->batches[i]);
@@ -154,8 +156,14 @@ bool gsd_marks_batch_was_fetched(const struct gsd_marks *before, const struct gs
 bool gsd_marks_same_cycle(const struct gsd_globals *globals, const struct gsd_marks *before,
 			  const struct gsd_marks *after)
 {
-	return globals->gc_cycles != 0 && read_whole(before) && read_whole(after) &&
-	       before->gc_cycles == after->gc_cycles;
+	return globals->gc_cycles != 0 && globals->mark_term != 0 && read_whole(before) && read_whole(after) &&
+	       before->gc_cycles == after->gc_cycles && before->mark_term == after->mark_term;
+}
+
+bool gsd_marks_no_collection(const struct gsd_globals *globals, const struct gsd_marks *before,
+			     const struct gsd_marks *stop)
+{
+	return globals->gc_phase != 0 && stop->gc_phase == 0 && gsd_marks_same_cycle(globals, before, stop);
 }
 
 bool gsd_marks_tracer_off(const struct gsd_globals *globals, unsigned go_minor, const struct gsd_marks *before,

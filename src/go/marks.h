@@ -11,7 +11,7 @@
 #include "base/memory.h"
 #include "go/globals.h"
 
-#define GSD_MARKS_FIXED 4 /* ranges beside those of Ps */
+#define GSD_MARKS_FIXED 6 /* ranges beside those of Ps */
 
 /** The goids that a P has and has not handed out: [next, end). */
 struct gsd_goid_batch {
@@ -24,6 +24,8 @@ struct gsd_marks {
 	uint64_t goidgen;
 	uint64_t allp[2]; /**< address and length of the list of Ps */
 	uint64_t gc_cycles;
+	uint64_t mark_term;
+	uint64_t gc_phase;
 	uint64_t trace_generation[2];   /**< of the trace that runs (0: none), and of the last one */
 	struct gsd_goid_batch *batches; /**< of each P */
 	struct gsd_range *ranges;       /**< what reads all of it: goidgen first */
@@ -56,9 +58,15 @@ bool gsd_marks_not_yet(const struct gsd_marks *marks, uint64_t goid);
  */
 bool gsd_marks_list(const struct gsd_marks *before, const struct gsd_marks *after, size_t most,
 		    struct gsd_u64_array *goids_ret);
-/** Whether no garbage collection began between; false when that is not known. */
+/**
+ * Whether no garbage collection began between, nor did one's marking end (the next one clears what says which
+ * goroutines were scanned before it counts as begun); false when that is not known.
+ */
 bool gsd_marks_same_cycle(const struct gsd_globals *globals, const struct gsd_marks *before,
 			  const struct gsd_marks *after);
+/** Whether none is under way at @p stop, and none was since @p before: it has suspended nobody then. */
+bool gsd_marks_no_collection(const struct gsd_globals *globals, const struct gsd_marks *before,
+			     const struct gsd_marks *stop);
 /**
  * Whether the execution tracer has suspended nobody who is not running on by now: it is off at @p stop, and was neither
  * started nor stopped since @p before. Up to Go 1.21 it suspends nobody.

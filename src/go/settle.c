@@ -73,11 +73,11 @@ bool gsd_validator_equal(const struct gsd_validator *left, const struct gsd_vali
 }
 
 /* Rule 3. What it printed is compared by the caller, who reads the stack again. */
-static bool may_be_one_step(const struct gsd_past *past, const struct gsd_sight *now)
+static bool may_be_one_step(const struct gsd_past *past, const struct gsd_sight *now, bool scanned_alike)
 {
 	return !past->dead && !now->dead && now->settleable && now->validator.goid == past->validator.goid &&
 	       (uint8_t)(now->validator.sequence - past->validator.sequence) == 1 &&
-	       now->scan_done == past->scan_done && !now->in_bubble;
+	       (!scanned_alike || now->scan_done == past->scan_done) && !now->in_bubble;
 }
 
 enum gsd_verdict gsd_settle(const struct gsd_past *past, const struct gsd_sight *now,
@@ -90,7 +90,7 @@ enum gsd_verdict gsd_settle(const struct gsd_past *past, const struct gsd_sight 
 			return GSD_VERDICT_NOT_THERE;
 		return GSD_VERDICT_AMBIGUOUS;
 	}
-	if (rules->one_step && may_be_one_step(past, now))
+	if (rules->one_step && may_be_one_step(past, now, rules->scanned_alike))
 		return GSD_VERDICT_ONE_STEP;
 	if (rules->births && past->dead && rules->handed_out_later(rules->context, now->validator.goid))
 		return GSD_VERDICT_BORN;

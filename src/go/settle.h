@@ -56,8 +56,9 @@ struct gsd_past {
 
 /** Which rules may be used in this round, and what they ask. */
 struct gsd_settle_rules {
-	bool one_step; /**< rule 3 */
-	bool births;   /**< rules 2 and 4: it is known which goids were handed out */
+	bool one_step;      /**< rule 3 */
+	bool scanned_alike; /**< ... only for those that the garbage collector has scanned, or has not, at both looks */
+	bool births;        /**< rules 2 and 4: it is known which goids were handed out */
 	/** Whether @p goid was handed out between the last look and the stop; whether only after it. */
 	bool (*handed_out)(const void *context, uint64_t goid);
 	bool (*handed_out_later)(const void *context, uint64_t goid);

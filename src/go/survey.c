@@ -95,6 +95,7 @@ struct gsd_survey {
 
 	bool coroutines;        /* one was seen: whoever waits as one leaves uncounted */
 	struct gsd_hash *seen;  /* goids that a look saw and that were not given out at the first one */
+	bool no_collection;     /* none has suspended anyone between the last look and the stop */
 	struct followed recent; /* goids that were given out between the last look and the stop */
 	struct followed all;    /* ... since the first look, and that no look saw */
 	struct step_array steps;
@@ -668,8 +669,8 @@ static struct gsd_error *found_goid(struct gsd_survey *survey, uint64_t goid)
 }
 
 /*
- * Up to Go 1.23 a slot becomes runnable before the new goid is stored in it (runtime/proc.go, newproc1): that one is
- * not born yet.
+ * Up to Go 1.23 a slot becomes runnable before the new goid is stored in it (runtime/proc.go, newproc1): what is there
+ * is the goid of one that has ended.
  */
 static bool is_being_born(const struct slot *slot, uint64_t goid)
 {
@@ -698,8 +699,8 @@ static struct gsd_error *take_element(struct gsd_survey *survey, const struct gs
 		return NULL;
 	struct gsd_sight sight = gsd_sight_of(&survey->sights, copy.g);
 	GSD_TRY(notice(survey, &sight));
-	if (is_being_born(slot, sight.validator.goid))
-		slot->outcome = NOT_THERE;
+	if (there && is_being_born(slot, sight.validator.goid))
+		survey->goroutines[index].goid = 0;
 	survey->figures.read_at_stop += there && plan->stacks[element].outcome == GSD_STACK_READ ? 1 : 0;
 	return found_goid(survey, sight.validator.goid);
 }
@@ -713,6 +714,7 @@ struct gsd_error *gsd_survey_take_stop(struct gsd_survey *survey, const struct g
 	survey->figures = (struct gsd_survey_figures){0};
 	for (size_t i = 0; i < survey->stop.range_count; i++)
 		survey->stop.ranges[i].errnum = plan->fixed[extra + i].errnum;
+	survey->no_collection = gsd_marks_no_collection(&survey->runtime->globals, &survey->before, &survey->stop);
 	GSD_TRY(follow(survey, &survey->before, NULL, &survey->recent));
 	if (survey->corostart != 0)
 		GSD_TRY(follow(survey, &survey->first, survey->seen, &survey->all));
@@ -775,6 +777,7 @@ static struct gsd_error *visit_after(struct gsd_survey *survey, size_t index, co
 	if (sight == NULL)
 		return take_verdict(survey, index, sight, GSD_VERDICT_AMBIGUOUS);
 	const struct gsd_settle_rules rules = {.one_step = true,
+					       .scanned_alike = !survey->no_collection,
 					       .births = survey->recent.known,
 					       .handed_out = handed_out,
 					       .handed_out_later = handed_out_later,
@@ -783,13 +786,17 @@ static struct gsd_error *visit_after(struct gsd_survey *survey, size_t index, co
 	return take_verdict(survey, index, sight, gsd_settle(&past, sight, &rules));
 }
 
+static bool same_cycle(const struct gsd_survey *survey)
+{
+	return gsd_marks_same_cycle(&survey->runtime->globals, &survey->before, &survey->after);
+}
+
 /* Rule 3 is off where something could leave and come back uncounted. */
 static bool steps_are_believed(const struct gsd_survey *survey)
 {
 	const struct gsd_globals *globals = &survey->runtime->globals;
 	bool hidden_coroutine = survey->corostart != 0 && (!survey->all.known || survey->all.not_found > 0);
-	return !survey->coroutines && !hidden_coroutine &&
-	       gsd_marks_same_cycle(globals, &survey->before, &survey->after) &&
+	return !survey->coroutines && !hidden_coroutine && (survey->no_collection || same_cycle(survey)) &&
 	       gsd_marks_tracer_off(globals, survey->runtime->layout.go_minor, &survey->before, &survey->stop);
 }
 
@@ -829,11 +836,14 @@ static struct gsd_error *settle_steps(struct gsd_survey *survey, const struct st
 		if (headers[i].errnum != 0)
 			continue;
 		struct gsd_sight again = gsd_sight_of(&survey->sights, headers[i].buffer);
-		if (!same_sight(&steps[i].sight, &again) || again.scan_done != slot->scan_done)
+		if (!same_sight(&steps[i].sight, &again) ||
+		    (!survey->no_collection && again.scan_done != slot->scan_done))
 			continue;
 		error = make_goroutine(survey, &survey->copies[i], survey->addresses[steps[i].slot], headers[i].buffer,
 				       &now);
-		if (error != NULL || !same_goroutine(before, &now))
+		/* A set of labels that was dropped may be another one's place after a collection. */
+		bool same_labels = now.labels == GSD_NO_LABELS || same_cycle(survey);
+		if (error != NULL || !same_goroutine(before, &now) || !same_labels)
 			continue;
 		slot->outcome = THERE;
 		slot->stepped = true;
