@@ -39,6 +39,11 @@ static void every_offset_is_the_one_that_was_measured_in_every_version(void **st
 		{"runtime.m", "gsignal", offsetof(struct gsd_layout, m_gsignal)},
 		{"runtime.m", "curg", offsetof(struct gsd_layout, m_curg)},
 		{"runtime.g", "ancestors", offsetof(struct gsd_layout, ancestors)},
+		{"runtime.g", "trackingSeq", offsetof(struct gsd_layout, tracking_seq)},
+		{"runtime.g", "gcscandone", offsetof(struct gsd_layout, gcscandone)},
+		{"runtime.m", "alllink", offsetof(struct gsd_layout, m_alllink)},
+		{"runtime.p", "goidcache", offsetof(struct gsd_layout, p_goidcache)},
+		{"runtime.p", "goidcacheend", offsetof(struct gsd_layout, p_goidcacheend)},
 		{"runtime.m", "id", offsetof(struct gsd_layout, m_id)},
 		{"runtime.m", "p", offsetof(struct gsd_layout, m_p)},
 		{"runtime.p", "id", offsetof(struct gsd_layout, p_id)},
@@ -91,6 +96,9 @@ static bool is_optional(const struct gsd_field *field)
 	static const struct {
 		const char *structure, *name;
 	} optional[] = {{"runtime.g", "ancestors"},
+			{"runtime.g", "trackingSeq"},
+			{"runtime.g", "gcscandone"},
+			{"runtime.m", "alllink"},
 			{"runtime.g", "syncGroup"},
 			{"runtime.g", "bubble"},
 			{"runtime.m", "id"},
