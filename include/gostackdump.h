@@ -203,6 +203,7 @@ struct gsd_goroutine_info {
 	struct gsd_frame creator; /**< the `go` statement; function NULL: none (the first goroutine; made for C) */
 	struct gsd_frame start;   /**< the function that it was started with; function NULL: none (made for C) */
 	size_t ancestor_count;    /**< for gsd_capture_ancestor(); 0 without GODEBUG=tracebackancestors */
+	bool ancestors_unknown;   /**< it has some, but they could not be read, or were dropped after the moment */
 
 	bool has_thread;     /**< running, or in a system call or in C: it has an M. The next fields are valid then */
 	pid_t tid;           /**< its thread as this process sees it; 0: not found */
@@ -241,6 +242,19 @@ struct gsd_ancestor_info {
 /** Ancestor @p number of goroutine @p index; 0 is its parent. Errors as for gsd_capture_goroutine(). */
 GSD_API GSD_MUST_CHECK struct gsd_error *gsd_capture_ancestor(struct gsd_capture *capture, size_t index, size_t number,
 							      struct gsd_ancestor_info *ancestor_ret);
+
+/** A thread that ran no goroutine in the moment. */
+struct gsd_thread_info {
+	pid_t tid;                      /**< as this process sees it */
+	uint64_t tid_inside;            /**< as the target sees it; 0: unknown */
+	const struct gsd_frame *frames; /**< innermost first; valid until the next call for this capture */
+	size_t frame_count;
+};
+/** Such threads in the capture; 0 unless C frames were asked for (gsd_capture_options.native). */
+GSD_API size_t gsd_capture_thread_count(const struct gsd_capture *capture);
+/** Describes thread @p index. Errors as for gsd_capture_goroutine(). */
+GSD_API GSD_MUST_CHECK struct gsd_error *gsd_capture_thread(struct gsd_capture *capture, size_t index,
+							    struct gsd_thread_info *thread_ret);
 
 /* ---- writing ---------------------------------------------------------------------------------------------------- */
 

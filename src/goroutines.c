@@ -55,26 +55,54 @@ static struct gsd_error *add_entry(struct gsd_capture *capture, const struct gsd
 	return NULL;
 }
 
-struct gsd_error *gsd_capture_frames(struct gsd_capture *capture, size_t index, const struct gsd_frame **frames_ret,
-				     size_t *count_ret)
+/* Puts the frames of a stack into capture->frames. */
+static struct gsd_error *collect_frames(struct gsd_capture *capture, uint32_t stack)
 {
-	const struct gsd_goroutine *goroutine;
 	const struct gsd_snapshot *snapshot = &capture->snapshot;
 	struct gsd_location_list locations = {0};
-	GSD_TRY(find_goroutine(capture, index, &goroutine));
-	struct gsd_error *error = gsd_symbolize_stack(snapshot->symbolizer, &snapshot->stacks[goroutine->stack],
+	struct gsd_error *error = gsd_symbolize_stack(snapshot->symbolizer, &snapshot->stacks[stack],
 						      snapshot->go_frame_limit, &locations);
 	capture->frames.count = 0;
 	for (size_t i = 0; i < locations.count && error == NULL; i++)
 		error = add_location(&capture->frames, locations.items[i]);
 	gsd_location_list_free(&locations);
-	if (error == NULL && capture->frames.count == 0 && goroutine->never_ran)
-		error = add_entry(capture, goroutine);
-	if (error == NULL) {
-		*frames_ret = capture->frames.items;
-		*count_ret = capture->frames.count;
-	}
 	return error;
+}
+
+struct gsd_error *gsd_capture_frames(struct gsd_capture *capture, size_t index, const struct gsd_frame **frames_ret,
+				     size_t *count_ret)
+{
+	const struct gsd_goroutine *goroutine;
+	GSD_TRY(find_goroutine(capture, index, &goroutine));
+	GSD_TRY(collect_frames(capture, goroutine->stack));
+	if (capture->frames.count == 0 && goroutine->never_ran)
+		GSD_TRY(add_entry(capture, goroutine));
+	*frames_ret = capture->frames.items;
+	*count_ret = capture->frames.count;
+	return NULL;
+}
+
+/* ---- threads that ran no goroutine ---- */
+
+size_t gsd_capture_thread_count(const struct gsd_capture *capture)
+{
+	return capture->snapshot.thread_stack_count;
+}
+
+struct gsd_error *gsd_capture_thread(struct gsd_capture *capture, size_t index, struct gsd_thread_info *thread_ret)
+{
+	size_t count = capture->snapshot.thread_stack_count;
+	if (index >= count)
+		return gsd_error_because(
+			gsd_error_create(GSD_ERROR_INVALID, 0, "describe thread number %zu of a capture", index),
+			"it has %zu without a goroutine", count);
+	const struct gsd_thread_stack *thread = &capture->snapshot.thread_stacks[index];
+	GSD_TRY(collect_frames(capture, thread->stack));
+	*thread_ret = (struct gsd_thread_info){.tid = thread->tid,
+					       .tid_inside = thread->tid_inside,
+					       .frames = capture->frames.items,
+					       .frame_count = capture->frames.count};
+	return NULL;
 }
 
 /* The physical function at a pc; a frame without a function when there is none. */
@@ -134,8 +162,10 @@ static void describe_extent(const struct gsd_snapshot *snapshot, const struct gs
 	info->in_bubble = goroutine->bubble != GSD_NO_BUBBLE;
 	if (info->in_bubble)
 		info->bubble_id = snapshot->bubbles[goroutine->bubble].id;
-	if (goroutine->ancestry != GSD_NO_ANCESTRY)
+	if (goroutine->ancestry != GSD_NO_ANCESTRY) {
 		info->ancestor_count = snapshot->ancestries[goroutine->ancestry].count;
+		info->ancestors_unknown = !snapshot->ancestries[goroutine->ancestry].known;
+	}
 	info->has_labels = goroutine->labels != GSD_NO_LABELS;
 	if (info->has_labels) {
 		info->labels = snapshot->label_sets[goroutine->labels].labels;

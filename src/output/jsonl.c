@@ -121,7 +121,10 @@ static struct gsd_error *write_thread_stack(struct writer *writer, const struct 
 	gsd_json_open(json, NULL, '{');
 	gsd_json_string(json, "type", "thread");
 	gsd_json_integer(json, "tid", thread->tid);
-	gsd_json_unsigned(json, "tid_inside", thread->tid_inside);
+	if (thread->tid_inside != 0)
+		gsd_json_unsigned(json, "tid_inside", thread->tid_inside);
+	else
+		gsd_json_null(json, "tid_inside");
 	gsd_json_open(json, "frames", '[');
 	for (size_t i = 0; i < writer->locations.count; i++)
 		write_location(json, writer->locations.items[i]);

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """What the functions of the public header say of each goroutine is what -f jsonl says of it, field by field.
 
-    api.py WALK GO KIND PROGRAM [MODE]      WALK: the program made of walk.c
+    api.py WALK GO KIND PROGRAM [MODE]      WALK: the program made of walk.c; MODE native: with C frames
 """
 
 import json
@@ -32,7 +32,7 @@ def told(goroutines):
     out = {}
     for n, goroutine in enumerate(goroutines):
         del goroutine["type"]
-        labels = goroutine["labels"]
+        labels = goroutine.get("labels")
         if labels is not None:
             del goroutine["labels"]
             goroutine["label"] = [{"key": key, "value": value} for key, value in labels.items()]
@@ -48,11 +48,13 @@ def value_of(text):
 
 def main():
     walk, go, kind, program, *mode = sys.argv[1:]
+    native = ["native"] if mode == ["native"] else []
+    mode = mode if not native else []
     with tempfile.TemporaryDirectory(prefix="api.") as folder:
         arguments = mode or ["-out=" + folder]
         with Target([fixture(go, kind, program), *arguments], folder, GODEBUG="tracebackancestors=10") as target:
             path = os.path.join(folder, "told")
-            done = subprocess.run([walk, str(target.pid), path], capture_output=True, timeout=120)
+            done = subprocess.run([walk, str(target.pid), path, *native], capture_output=True, timeout=120)
             need(done.returncode == 0, f"exit status {done.returncode}: {done.stderr.decode()}")
         expected = told([json.loads(line) for line in done.stdout.decode().splitlines()[1:]])
         with open(path) as f:
@@ -62,6 +64,8 @@ def main():
     for text in wrong[:20]:
         print(f"FAILED {go} {kind} {program}:", text)
     print(f"{go} {kind} {program}: {len(expected)} fields, {len(wrong)} differ")
+    threads = sum(name.endswith(".tid") and ".thread." not in name for name in found)
+    need((threads > 0) == bool(native), f"{threads} threads without a goroutine")
     need(len(expected) > 500, "too few fields for this to mean anything")
     sys.exit(1 if wrong else 0)
 

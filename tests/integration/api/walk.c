@@ -174,8 +174,19 @@ static void tell_goroutine(struct gsd_capture *capture, size_t index)
 	tell_function("start", &info.start);
 	tell_extent(&info);
 	tell_ancestors(capture, index, info.ancestor_count);
+	if (info.ancestors_unknown)
+		tell_string("ancestors", NULL);
 	must(gsd_capture_frames(capture, index, &frames, &count));
 	tell_frames("frames", frames, count, true);
+}
+
+static void tell_thread(struct gsd_capture *capture, size_t index)
+{
+	struct gsd_thread_info info;
+	must(gsd_capture_thread(capture, index, &info));
+	tell_number("tid", info.tid, true);
+	tell_number("tid_inside", (int64_t)info.tid_inside, info.tid_inside != 0);
+	tell_frames("frames", info.frames, info.frame_count, true);
 }
 
 static void refuse_beyond_the_end(struct gsd_capture *capture, size_t count)
@@ -184,10 +195,12 @@ static void refuse_beyond_the_end(struct gsd_capture *capture, size_t count)
 	const struct gsd_frame *frames = NULL;
 	size_t frame_count = 77;
 	struct gsd_ancestor_info ancestor;
+	struct gsd_thread_info thread;
 	struct gsd_error *errors[] = {gsd_capture_goroutine(capture, count, &info),
+				      gsd_capture_thread(capture, gsd_capture_thread_count(capture), &thread),
 				      gsd_capture_frames(capture, count, &frames, &frame_count),
 				      gsd_capture_ancestor(capture, SIZE_MAX, 0, &ancestor)};
-	for (size_t i = 0; i < 3; i++) {
+	for (size_t i = 0; i < 4; i++) {
 		if (errors[i] == NULL || gsd_error_code(errors[i]) != GSD_ERROR_INVALID || info.goid != 77 ||
 		    frames != NULL || frame_count != 77) {
 			fprintf(stderr, "walk: a goroutine beyond the end is not refused\n");
@@ -199,16 +212,20 @@ static void refuse_beyond_the_end(struct gsd_capture *capture, size_t count)
 
 int main(int argc, char **argv)
 {
-	const struct gsd_capture_options options = {
-		.size = sizeof options, .system_goroutines = true, .max_pause_ns = UINT64_C(20000000000)};
+	const struct gsd_capture_options options = {.size = sizeof options,
+						    .system_goroutines = true,
+						    .max_pause_ns = UINT64_C(20000000000),
+						    .native = argc == 4 && strcmp(argv[3], "native") == 0};
 	struct gsd_capture *capture;
-	if (argc != 3 || (out = fopen(argv[2], "w")) == NULL)
+	if (argc < 3 || (out = fopen(argv[2], "w")) == NULL)
 		return 64;
 	must(gsd_capture_process((pid_t)atoi(argv[1]), &options, &capture));
 	size_t count = gsd_capture_goroutine_count(capture);
 	refuse_beyond_the_end(capture, count);
 	for (number = 0; number < count; number++)
 		tell_goroutine(capture, number);
+	for (size_t i = 0; i < gsd_capture_thread_count(capture); i++, number++)
+		tell_thread(capture, i);
 	/* The process may be gone by now: a capture refers to nothing of it. */
 	must(gsd_capture_write(capture, GSD_FORMAT_JSONL, STDOUT_FILENO, NULL));
 	gsd_capture_destroy(capture);
