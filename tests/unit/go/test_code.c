@@ -190,6 +190,29 @@ static void the_end_of_gogo_is_known_by_its_name_since_it_has_no_id(void **state
 	}
 }
 
+static void functions_without_an_id_are_known_by_their_names(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *name;
+		enum gsd_special special;
+	} cases[] = {{"runtime.sigpanic0", GSD_SPECIAL_SIGPANIC},
+		     {"runtime.recovery", GSD_SPECIAL_RECOVERY},
+		     {"runtime.sigpanic1", GSD_SPECIAL_NONE},
+		     {"main.sigpanic0", GSD_SPECIAL_NONE},
+		     {"main.recovery", GSD_SPECIAL_NONE}};
+	for (size_t i = 0; i < GSD_ARRAY_SIZE(cases); i++) {
+		struct program program;
+		struct gsd_pc_info info;
+		program_init(&program, 27);
+		add_function(&program, cases[i].name, 0, 0x10, 0)->id = 0;
+		program_finish(&program, 0x10);
+		assert_true(gsd_code_pc(program.code, AT(4), &info));
+		assert_int_equal(info.special, cases[i].special);
+		program_drop(&program);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -198,6 +221,7 @@ int main(void)
 		cmocka_unit_test(a_pc_belongs_to_the_module_that_has_it),
 		cmocka_unit_test(a_pc_is_described_by_its_function_and_the_same_when_asked_again),
 		cmocka_unit_test(the_end_of_gogo_is_known_by_its_name_since_it_has_no_id),
+		cmocka_unit_test(functions_without_an_id_are_known_by_their_names),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
