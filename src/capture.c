@@ -18,6 +18,7 @@
 #include "go/references.h"
 #include "go/survey.h"
 #include "go/symbolize.h"
+#include "target/parallel.h"
 #include "target/process.h"
 #include "target/stop.h"
 
@@ -783,8 +784,9 @@ static struct gsd_error *take_survey(struct gsd_capture *capture, struct gsd_pro
 	size_t ambiguous = SIZE_MAX;
 	GSD_TRY(analysis_options(capture, process, options, &how));
 	struct gsd_error *error = gsd_analyst_create(&capture->runtime, &how, &analyst);
+	struct gsd_parallel_memory *parallel = gsd_parallel_memory_create(process);
 	if (error == NULL)
-		error = gsd_survey_create(&capture->runtime, analyst, gsd_process_memory(process), &survey);
+		error = gsd_survey_create(&capture->runtime, analyst, gsd_parallel_memory(parallel, process), &survey);
 	if (error == NULL)
 		error = take_rounds(capture, process, options, survey, copy, &ambiguous);
 	*settled_ret = error == NULL && ambiguous == 0;
@@ -792,6 +794,7 @@ static struct gsd_error *take_survey(struct gsd_capture *capture, struct gsd_pro
 		error = finish_survey(capture, survey, analyst);
 	gsd_survey_destroy(survey);
 	gsd_analyst_destroy(analyst);
+	gsd_parallel_memory_destroy(parallel, process);
 	return error;
 }
 

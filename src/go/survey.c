@@ -16,6 +16,7 @@
 #define CHUNK_BYTES       ((size_t)1 << 20) /* headers of a chunk: what stays in cache */
 #define CHUNK_STACK_BYTES ((size_t)8 << 20) /* stacks of a chunk; a larger one makes a chunk for itself */
 #define RUN_GAP           1024              /* headers closer than this are read in one run */
+#define RUN_BYTES         ((size_t)1 << 16) /* a run does not get much longer: several can be read at once */
 #define MAX_STEPS         65536             /* goroutines that are looked at for a single step, in a round */
 #define STEPS_AT_ONCE     64
 #define MAX_HANDED_OUT    ((size_t)1 << 17) /* goids that are followed, in a round */
@@ -282,7 +283,8 @@ static void make_chunk(struct gsd_survey *survey, size_t first, size_t most)
 		struct gsd_range *run = chunk->run_count > 0 ? &chunk->runs[chunk->run_count - 1] : NULL;
 		uint64_t end = run != NULL ? run->address + run->length : 0;
 		size_t more = survey->header_size;
-		bool joins = run != NULL && address >= run->address && address < end + RUN_GAP;
+		bool joins =
+			run != NULL && address >= run->address && address < end + RUN_GAP && run->length < RUN_BYTES;
 		if (joins)
 			more = address + survey->header_size > end ? (size_t)(address + survey->header_size - end) : 0;
 		if (used + more > CHUNK_BYTES)
