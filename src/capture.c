@@ -18,6 +18,7 @@
 #include "go/references.h"
 #include "go/survey.h"
 #include "go/symbolize.h"
+#include "program.h"
 #include "target/parallel.h"
 #include "target/process.h"
 #include "target/stop.h"
@@ -25,7 +26,6 @@
 #define DEFAULT_MAX_PAUSE_NS UINT64_C(1000000000)
 #define DEFAULT_MAX_FRAMES   4096
 #define MAX_MAX_FRAMES       (1U << 24)
-#define MAX_OBJECTS          256
 #define MAX_STOPS            5   /* a buffer was too small: enlarge, again */
 #define MAX_ROUNDS           4   /* of looks around a stop */
 #define MAX_PIECES           256 /* running goroutines whose threads are on other stacks */
@@ -65,193 +65,6 @@ static void stop_window(struct gsd_tracer *tracer, void *context)
 	if (gsd_tracer_halt(tracer))
 		gsd_plan_run(window->plan, window->memory, window->threads);
 	gsd_tracer_release(tracer);
-}
-
-/* ---- the program that the process runs ---- */
-
-/*
- * The target's memory, with the program's own file behind it: read-only parts stay readable when the target ends while
- * its stacks are being named.
- */
-struct backed_memory {
-	struct gsd_memory memory;
-	struct gsd_memory *process;
-	struct gsd_memory *file;
-	uint64_t bias;
-};
-
-static void backed_memory_read(struct gsd_memory *memory, struct gsd_range *ranges, size_t count)
-{
-	struct backed_memory *backed = (struct backed_memory *)memory;
-	gsd_memory_read_ranges(backed->process, ranges, count);
-	for (size_t i = 0; i < count; i++) {
-		if (ranges[i].errnum == 0 || backed->file == NULL)
-			continue;
-		struct gsd_range range = ranges[i];
-		range.address -= backed->bias;
-		gsd_memory_read_ranges(backed->file, &range, 1);
-		if (range.errnum == 0)
-			ranges[i].errnum = 0;
-	}
-}
-
-/* A file that is mapped into the process: the program itself, or a library that holds Go code. */
-struct object {
-	struct backed_memory memory;
-	struct gsd_elf *elf;
-	int own_fd; /* to be closed, or -1 */
-	struct gsd_region *regions;
-	struct gsd_program program;
-};
-
-static void object_close(struct object *object)
-{
-	gsd_elf_destroy(object->elf);
-	free(object->regions);
-	if (object->own_fd >= 0)
-		close(object->own_fd);
-	memset(object, 0, sizeof *object);
-	object->own_fd = -1;
-}
-
-/* What is added to addresses as linked: from the mapping that holds the start of the first segment. */
-static bool find_bias(const struct gsd_elf *elf, const struct gsd_mapping *mappings, size_t count, const char *path,
-		      uint64_t *bias_ret)
-{
-	size_t segment_count;
-	const struct gsd_elf_segment *segments = gsd_elf_segments(elf, &segment_count);
-	*bias_ret = 0;
-	if (!gsd_elf_is_relocatable(elf))
-		return true;
-	uint64_t page = UINT64_C(4095);
-	for (size_t s = 0; s < segment_count; s++)
-		for (size_t i = 0; i < count; i++)
-			if (strcmp(mappings[i].path, path) == 0 &&
-			    mappings[i].offset == (segments[s].file_offset & ~page)) {
-				*bias_ret = mappings[i].start - (segments[s].address & ~page);
-				return true;
-			}
-	return false;
-}
-
-static struct gsd_error *collect_regions(struct object *object, const struct gsd_mapping *mappings, size_t count,
-					 const char *path)
-{
-	object->regions = calloc(count + 1, sizeof *object->regions);
-	if (object->regions == NULL)
-		return gsd_error_no_memory();
-	size_t regions = 0;
-	for (size_t i = 0; i < count; i++)
-		if (mappings[i].readable && strcmp(mappings[i].path, path) == 0)
-			object->regions[regions++] = (struct gsd_region){.start = mappings[i].start,
-									 .end = mappings[i].end,
-									 .writable = mappings[i].writable,
-									 .executable = mappings[i].executable};
-	object->program.regions = object->regions;
-	object->program.region_count = regions;
-	return NULL;
-}
-
-/* Opens the object at `path` whose bytes are behind `fd`. */
-static struct gsd_error *object_open(struct gsd_process *process, const char *path, int fd, int own_fd,
-				     struct object *object)
-{
-	size_t count;
-	const struct gsd_mapping *mappings = gsd_process_mappings(process, &count);
-	memset(object, 0, sizeof *object);
-	object->own_fd = own_fd;
-	struct gsd_error *error = gsd_elf_open(fd, path, &object->elf);
-	if (error == NULL)
-		error = collect_regions(object, mappings, count, path);
-	uint64_t bias = 0;
-	if (error == NULL && !find_bias(object->elf, mappings, count, path, &bias))
-		error = gsd_error_because(gsd_error_create(GSD_ERROR_CORRUPT, 0, "find where %s is loaded", path),
-					  "none of its segments is among the process's mappings");
-	if (error != NULL) {
-		object_close(object);
-		return error;
-	}
-	object->memory = (struct backed_memory){.memory = {.read = backed_memory_read},
-						.process = gsd_process_memory(process),
-						.file = gsd_elf_memory(object->elf),
-						.bias = bias};
-	object->program.memory = &object->memory.memory;
-	object->program.elf = object->elf;
-	object->program.fd = fd;
-	object->program.name = path;
-	object->program.bias = bias;
-	return NULL;
-}
-
-static struct gsd_error *find_runtime_in(struct object *object, const struct gsd_capture_options *options,
-					 struct gsd_runtime *runtime, bool *found_ret)
-{
-	return gsd_runtime_find(&object->program, options->allgs_sources, options->layout_sources, runtime, found_ret);
-}
-
-/* Whether an error says only that the Go runtime is not in this file. It is destroyed then. */
-static bool is_elsewhere(struct gsd_error **error)
-{
-	if (*error == NULL || gsd_error_code(*error) != GSD_ERROR_NOT_GO)
-		return false;
-	gsd_error_destroy(*error);
-	*error = NULL;
-	return true;
-}
-
-/* A Go library in a program that is not Go, or libstd.so below one: the first mapped file with a Go runtime in it. */
-static struct gsd_error *find_runtime_in_libraries(struct gsd_process *process,
-						   const struct gsd_capture_options *options, struct object *object,
-						   struct gsd_runtime *runtime, bool *found_ret)
-{
-	size_t count;
-	size_t opened = 0;
-	const struct gsd_mapping *mappings = gsd_process_mappings(process, &count);
-	*found_ret = false;
-	for (size_t i = 0; i < count && !*found_ret && opened < MAX_OBJECTS; i++) {
-		const struct gsd_mapping *mapping = &mappings[i];
-		if (!mapping->executable || mapping->path[0] != '/' ||
-		    strcmp(mapping->path, gsd_process_exe_path(process)) == 0)
-			continue;
-		int fd;
-		opened++;
-		struct gsd_error *error = gsd_process_open_mapping(process, mapping, &fd);
-		if (error == NULL)
-			error = object_open(process, mapping->path, fd, fd, object);
-		if (error != NULL) {
-			gsd_error_destroy(error); /* not a file that could be a Go library */
-			continue;
-		}
-		error = find_runtime_in(object, options, runtime, found_ret);
-		if (is_elsewhere(&error) || error != NULL || !*found_ret)
-			object_close(object);
-		GSD_TRY(error);
-	}
-	return NULL;
-}
-
-static struct gsd_error *find_runtime(struct gsd_process *process, const struct gsd_capture_options *options,
-				      struct object *object, struct gsd_runtime *runtime)
-{
-	bool found;
-	const char *path = gsd_process_exe_path(process);
-	GSD_TRY(object_open(process, path, gsd_process_exe(process), -1, object));
-	struct gsd_error *error = find_runtime_in(object, options, runtime, &found);
-	bool has_code = is_elsewhere(&error);
-	if (error == NULL && !found) {
-		object_close(object);
-		error = find_runtime_in_libraries(process, options, object, runtime, &found);
-	}
-	if (error == NULL && !found)
-		return gsd_error_because(gsd_error_create(GSD_ERROR_NOT_GO, 0, "read the goroutines of process %d (%s)",
-							  (int)gsd_process_pid(process), path),
-					 has_code ? "it has a Go function table, but neither it nor a library in it "
-						    "names a function of the Go runtime (runtime.schedinit)"
-						  : "it is not a Go program: neither it nor a library in it has a Go "
-						    "function table");
-	if (error != NULL)
-		object_close(object);
-	return error;
 }
 
 /* ---- copying ---- */
@@ -842,8 +655,8 @@ static struct gsd_error *check_options(const struct gsd_capture_options *options
 static struct gsd_error *capture_from(struct gsd_capture *capture, struct gsd_process *process,
 				      const struct gsd_capture_options *options)
 {
-	struct object object;
-	GSD_TRY(find_runtime(process, options, &object, &capture->runtime));
+	struct gsd_object object;
+	GSD_TRY(gsd_find_runtime(process, options, &object, &capture->runtime));
 	uint64_t prepared_ns = gsd_clock_ns(CLOCK_MONOTONIC);
 	capture->stats.prepare_ns = prepared_ns - capture->started_ns;
 	struct copy copy = {0};
@@ -853,7 +666,7 @@ static struct gsd_error *capture_from(struct gsd_capture *capture, struct gsd_pr
 		error = describe_moment(capture, process, &copy);
 	copy_free(&copy);
 	gsd_block_cache_seal(capture->runtime.cache);
-	object_close(&object);
+	gsd_object_close(&object);
 	return error;
 }
 

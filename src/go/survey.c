@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "go/survey.h"
 
-#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -9,37 +8,14 @@
 #include "base/error.h"
 #include "base/hash.h"
 #include "go/marks.h"
-#include "go/settle.h"
+#include "go/survey_table.h"
 
 #define MAX_STACK_BYTES   ((uint64_t)1 << 31)
-#define CHUNK_SLOTS       2048
-#define CHUNK_BYTES       ((size_t)1 << 20) /* headers of a chunk: what stays in cache */
 #define CHUNK_STACK_BYTES ((size_t)8 << 20) /* stacks of a chunk; a larger one makes a chunk for itself */
-#define RUN_GAP           1024              /* headers closer than this are read in one run */
-#define RUN_BYTES         ((size_t)1 << 16) /* a run does not get much longer: several can be read at once */
 #define MAX_STEPS         65536             /* goroutines that are looked at for a single step, in a round */
 #define STEPS_AT_ONCE     64
 #define MAX_HANDED_OUT    ((size_t)1 << 17) /* goids that are followed, in a round */
 #define MAX_MS            65536
-
-enum state {
-	STILL, /* the same in every look so far */
-	BUSY,  /* moved, or not settleable: to be read in the stop */
-	READ   /* was read in the last stop */
-};
-
-enum outcome { UNDECIDED, THERE, NOT_THERE, AMBIGUOUS };
-
-/* What is kept of an entry of the list. */
-struct slot {
-	struct gsd_validator validator;
-	uint8_t state;
-	uint8_t outcome;
-	bool dead;
-	bool scan_done;
-	bool born;    /* settled by rule 4, if that holds */
-	bool stepped; /* settled by rule 3, if that holds */
-};
 
 /* A goroutine that may have made one step: its header after the stop. */
 struct step {
@@ -47,16 +23,6 @@ struct step {
 	struct gsd_sight sight;
 };
 GSD_DEFINE_ARRAY(step_array, struct step)
-
-/* Neighbours in memory, which are read together. */
-struct chunk {
-	size_t first; /* in `order` */
-	size_t count;
-	struct gsd_range runs[CHUNK_SLOTS];
-	size_t run_count;
-	uint8_t *bytes[2]; /* two readings */
-	const uint8_t *headers[2][CHUNK_SLOTS];
-};
 
 /* Goids whose goroutines are to be found in the stop or after it. */
 struct followed {
@@ -70,22 +36,13 @@ struct gsd_survey {
 	struct gsd_analyst *analyst;
 	struct gsd_memory *memory;
 	struct gsd_sights sights;
-	size_t header_size;
 	uint64_t corostart; /* entry of runtime.corostart; 0: there is none */
 
-	size_t count; /* entries of the list that are known */
-	size_t capacity;
-	uint64_t *addresses; /* per entry, as all of these */
-	struct slot *slots;
-	struct gsd_goroutine *goroutines; /* of what is there */
-	uint32_t *order;                  /* entries by address; rebuilt when the list has grown */
-	size_t ordered;
-
-	struct chunk chunk;
+	struct gsd_survey_table table;
 	uint8_t *stack_bytes;
 	size_t stack_capacity;
-	struct gsd_copied_goroutine copies[CHUNK_SLOTS];
-	struct gsd_range stack_ranges[CHUNK_SLOTS];
+	struct gsd_copied_goroutine copies[GSD_CHUNK_SLOTS];
+	struct gsd_range stack_ranges[GSD_CHUNK_SLOTS];
 
 	uint64_t *ms; /* allm before the stop */
 	size_t m_count;
@@ -122,16 +79,12 @@ struct gsd_error *gsd_survey_create(const struct gsd_runtime *runtime, struct gs
 	survey->analyst = analyst;
 	survey->memory = memory;
 	survey->sights = gsd_sights_of(&runtime->layout);
-	survey->header_size = gsd_layout_g_bytes(&runtime->layout);
 	(void)gsd_code_function_named(runtime->code, "runtime.corostart", &survey->corostart, &end);
-	for (int i = 0; i < 2; i++)
-		survey->chunk.bytes[i] = malloc(CHUNK_BYTES + survey->header_size + RUN_GAP);
 	survey->stack_capacity = CHUNK_STACK_BYTES;
 	survey->stack_bytes = malloc(survey->stack_capacity);
 	survey->seen = gsd_hash_create(64);
-	struct gsd_error *error = NULL;
-	if (survey->seen == NULL || survey->chunk.bytes[0] == NULL || survey->chunk.bytes[1] == NULL ||
-	    survey->stack_bytes == NULL)
+	struct gsd_error *error = gsd_survey_table_init(&survey->table, memory, gsd_layout_g_bytes(&runtime->layout));
+	if (error == NULL && (survey->seen == NULL || survey->stack_bytes == NULL))
 		error = gsd_error_no_memory();
 	if (error != NULL)
 		gsd_survey_destroy(survey);
@@ -144,12 +97,7 @@ void gsd_survey_destroy(struct gsd_survey *survey)
 {
 	if (survey == NULL)
 		return;
-	free(survey->addresses);
-	free(survey->slots);
-	free(survey->goroutines);
-	free(survey->order);
-	free(survey->chunk.bytes[0]);
-	free(survey->chunk.bytes[1]);
+	gsd_survey_table_free(&survey->table);
 	free(survey->stack_bytes);
 	free(survey->ms);
 	free(survey->busy);
@@ -163,163 +111,6 @@ void gsd_survey_destroy(struct gsd_survey *survey)
 	gsd_hash_destroy(survey->all.goids);
 	step_array_free(&survey->steps);
 	free(survey);
-}
-
-/* Room for @p count entries; what is new is busy until a look says otherwise. */
-static struct gsd_error *make_room(struct gsd_survey *survey, size_t count)
-{
-	if (count <= survey->capacity)
-		return NULL;
-	size_t capacity = count + count / 8 + 64;
-	uint64_t *addresses = reallocarray(survey->addresses, capacity, sizeof *addresses);
-	if (addresses != NULL)
-		survey->addresses = addresses;
-	struct slot *slots = reallocarray(survey->slots, capacity, sizeof *slots);
-	if (slots != NULL)
-		survey->slots = slots;
-	struct gsd_goroutine *goroutines = reallocarray(survey->goroutines, capacity, sizeof *goroutines);
-	if (goroutines != NULL)
-		survey->goroutines = goroutines;
-	uint32_t *order = reallocarray(survey->order, capacity, sizeof *order);
-	if (order != NULL)
-		survey->order = order;
-	uint64_t *busy = reallocarray(survey->busy, capacity, sizeof *busy);
-	if (busy != NULL)
-		survey->busy = busy;
-	if (addresses == NULL || slots == NULL || goroutines == NULL || order == NULL || busy == NULL)
-		return gsd_error_no_memory();
-	survey->capacity = capacity;
-	return NULL;
-}
-
-static void add_slot(struct gsd_survey *survey, uint64_t address)
-{
-	survey->addresses[survey->count] = address;
-	survey->slots[survey->count] = (struct slot){.state = BUSY};
-	survey->count++;
-}
-
-/* The list as it is while the program runs: entries never change, and more may come. The length first. */
-static struct gsd_error *read_list(struct gsd_survey *survey)
-{
-	const struct gsd_allgs *allgs = &survey->runtime->allgs;
-	uint64_t length;
-	uint64_t array;
-	GSD_TRY(gsd_memory_read_u64(survey->memory, allgs->length_address, &length));
-	GSD_TRY(gsd_memory_read_u64(survey->memory, allgs->pointer_address, &array));
-	if (length > GSD_PLAN_MAX_ELEMENTS)
-		return gsd_error_because(gsd_error_create(GSD_ERROR_CORRUPT, 0, "read the list of goroutines"),
-					 "it claims to have %" PRIu64 " entries", length);
-	GSD_TRY(make_room(survey, (size_t)length));
-	GSD_TRY(gsd_memory_read(survey->memory, array, survey->addresses, (size_t)length * sizeof array));
-	/* The last entries may not have been stored yet: the stop will read them. */
-	while (survey->count < length && survey->addresses[survey->count] != 0)
-		add_slot(survey, survey->addresses[survey->count]);
-	return NULL;
-}
-
-/* ---- the order in memory ---- */
-
-struct placed {
-	uint64_t address;
-	uint32_t slot;
-};
-
-static int by_address(const void *left, const void *right)
-{
-	const struct placed *a = left;
-	const struct placed *b = right;
-	return (a->address > b->address) - (a->address < b->address);
-}
-
-static struct gsd_error *sort_order(struct gsd_survey *survey)
-{
-	if (survey->ordered == survey->count)
-		return NULL;
-	struct placed *placed = reallocarray(NULL, survey->count, sizeof *placed);
-	if (placed == NULL)
-		return gsd_error_no_memory();
-	for (size_t i = 0; i < survey->count; i++)
-		placed[i] = (struct placed){.address = survey->addresses[i], .slot = (uint32_t)i};
-	qsort(placed, survey->count, sizeof *placed, by_address);
-	for (size_t i = 0; i < survey->count; i++)
-		survey->order[i] = placed[i].slot;
-	survey->ordered = survey->count;
-	free(placed);
-	return NULL;
-}
-
-static bool find_slot(const struct gsd_survey *survey, uint64_t address, size_t *slot_ret)
-{
-	size_t low = 0;
-	size_t high = survey->ordered;
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-		uint64_t there = survey->addresses[survey->order[middle]];
-		if (there == address) {
-			*slot_ret = survey->order[middle];
-			return true;
-		}
-		if (there < address)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return false;
-}
-
-/* ---- chunks ---- */
-
-/* Entries from @p first on, as many as fit: their runs, and where each header will be in the two readings. */
-static void make_chunk(struct gsd_survey *survey, size_t first, size_t most)
-{
-	struct chunk *chunk = &survey->chunk;
-	size_t used = 0;
-	chunk->first = first;
-	chunk->count = 0;
-	chunk->run_count = 0;
-	for (size_t i = first; i < survey->ordered && chunk->count < most; i++) {
-		uint64_t address = survey->addresses[survey->order[i]];
-		struct gsd_range *run = chunk->run_count > 0 ? &chunk->runs[chunk->run_count - 1] : NULL;
-		uint64_t end = run != NULL ? run->address + run->length : 0;
-		size_t more = survey->header_size;
-		bool joins =
-			run != NULL && address >= run->address && address < end + RUN_GAP && run->length < RUN_BYTES;
-		if (joins)
-			more = address + survey->header_size > end ? (size_t)(address + survey->header_size - end) : 0;
-		if (used + more > CHUNK_BYTES)
-			break;
-		if (joins)
-			run->length += more;
-		else
-			chunk->runs[chunk->run_count++] = (struct gsd_range){.address = address, .length = more};
-		run = &chunk->runs[chunk->run_count - 1];
-		used += more;
-		size_t at = used - run->length + (size_t)(address - run->address);
-		chunk->headers[0][chunk->count] = chunk->bytes[0] + at;
-		chunk->headers[1][chunk->count] = chunk->bytes[1] + at;
-		chunk->count++;
-	}
-}
-
-/* Reads the headers of the chunk; those that cannot be read become NULL. */
-static void read_chunk(struct gsd_survey *survey, int reading)
-{
-	struct chunk *chunk = &survey->chunk;
-	uint8_t *buffer = chunk->bytes[reading];
-	for (size_t r = 0; r < chunk->run_count; r++) {
-		chunk->runs[r].buffer = buffer;
-		buffer += chunk->runs[r].length;
-	}
-	gsd_memory_read_ranges(survey->memory, chunk->runs, chunk->run_count);
-	size_t r = 0;
-	for (size_t i = 0; i < chunk->count; i++) {
-		uint64_t address = survey->addresses[survey->order[chunk->first + i]];
-		while (r + 1 < chunk->run_count && address >= chunk->runs[r + 1].address)
-			r++;
-		if (chunk->runs[r].errnum != 0)
-			chunk->headers[reading][i] = NULL;
-	}
 }
 
 /* Notes what every look must notice, whatever it looks for. */
@@ -435,10 +226,10 @@ static struct gsd_error *make_goroutine(struct gsd_survey *survey, struct gsd_co
 /* Takes in one entry of the chunk, which was seen before and after its stack was read. */
 static struct gsd_error *take_first_sight(struct gsd_survey *survey, size_t i, const struct gsd_sight *before)
 {
-	size_t index = survey->order[survey->chunk.first + i];
-	struct slot *slot = &survey->slots[index];
-	const uint8_t *header = survey->chunk.headers[1][i];
-	*slot = (struct slot){.state = BUSY};
+	size_t index = survey->table.order[survey->table.chunk.first + i];
+	struct gsd_survey_slot *slot = &survey->table.slots[index];
+	const uint8_t *header = survey->table.chunk.headers[1][i];
+	*slot = (struct gsd_survey_slot){.state = GSD_SLOT_BUSY};
 	if (header == NULL)
 		return NULL;
 	struct gsd_sight after = gsd_sight_of(&survey->sights, header);
@@ -449,19 +240,20 @@ static struct gsd_error *take_first_sight(struct gsd_survey *survey, size_t i, c
 	if (!before->settleable || !same_sight(before, &after) ||
 	    gsd_analyst_depends_on_runtime(survey->analyst, after.start_pc))
 		return NULL;
-	slot->state = STILL;
+	slot->state = GSD_SLOT_STILL;
 	slot->scan_done = after.scan_done;
 	if (after.dead)
 		return NULL;
-	return make_goroutine(survey, &survey->copies[i], survey->addresses[index], header, &survey->goroutines[index]);
+	return make_goroutine(survey, &survey->copies[i], survey->table.addresses[index], header,
+			      &survey->table.goroutines[index]);
 }
 
 /* One chunk of the first look; @p done_ret: how many entries it covered. */
 static struct gsd_error *look_first(struct gsd_survey *survey, size_t first, struct gsd_sight *sights, size_t *done_ret)
 {
-	struct chunk *chunk = &survey->chunk;
-	make_chunk(survey, first, CHUNK_SLOTS);
-	read_chunk(survey, 0);
+	struct gsd_survey_chunk *chunk = &survey->table.chunk;
+	gsd_survey_table_make_chunk(&survey->table, first, GSD_CHUNK_SLOTS);
+	gsd_survey_table_read_chunk(&survey->table, 0);
 	for (size_t i = 0; i < chunk->count; i++) {
 		const uint8_t *header = chunk->headers[0][i];
 		sights[i] = header == NULL ? (struct gsd_sight){0} : gsd_sight_of(&survey->sights, header);
@@ -470,9 +262,9 @@ static struct gsd_error *look_first(struct gsd_survey *survey, size_t first, str
 	size_t bytes;
 	size_t count = plan_stacks(survey, sights, chunk->count, &bytes);
 	if (count < chunk->count)
-		make_chunk(survey, first, count);
+		gsd_survey_table_make_chunk(&survey->table, first, count);
 	GSD_TRY(read_stacks(survey, count, bytes));
-	read_chunk(survey, 1);
+	gsd_survey_table_read_chunk(&survey->table, 1);
 	for (size_t i = 0; i < count; i++)
 		GSD_TRY(take_first_sight(survey, i, &sights[i]));
 	*done_ret = count;
@@ -484,14 +276,14 @@ struct gsd_error *gsd_survey_first_look(struct gsd_survey *survey)
 	const struct gsd_runtime *runtime = survey->runtime;
 	GSD_TRY(gsd_marks_create(survey->memory, &runtime->layout, &runtime->globals, &survey->first));
 	gsd_marks_read(survey->memory, &survey->first);
-	GSD_TRY(read_list(survey));
-	GSD_TRY(sort_order(survey));
-	struct gsd_sight *sights = calloc(CHUNK_SLOTS, sizeof *sights);
+	GSD_TRY(gsd_survey_table_read_list(&survey->table, &runtime->allgs));
+	GSD_TRY(gsd_survey_table_sort(&survey->table));
+	struct gsd_sight *sights = calloc(GSD_CHUNK_SLOTS, sizeof *sights);
 	if (sights == NULL)
 		return gsd_error_no_memory();
 	struct gsd_error *error = NULL;
 	size_t done;
-	for (size_t first = 0; first < survey->ordered && error == NULL; first += done)
+	for (size_t first = 0; first < survey->table.ordered && error == NULL; first += done)
 		error = look_first(survey, first, sights, &done);
 	free(sights);
 	return error;
@@ -504,13 +296,13 @@ static struct gsd_error *look_at_all(struct gsd_survey *survey,
 				     struct gsd_error *(*visit)(struct gsd_survey *survey, size_t index,
 								const struct gsd_sight *sight))
 {
-	struct chunk *chunk = &survey->chunk;
-	GSD_TRY(sort_order(survey));
-	for (size_t first = 0; first < survey->ordered; first += chunk->count) {
-		make_chunk(survey, first, CHUNK_SLOTS);
-		read_chunk(survey, 0);
+	struct gsd_survey_chunk *chunk = &survey->table.chunk;
+	GSD_TRY(gsd_survey_table_sort(&survey->table));
+	for (size_t first = 0; first < survey->table.ordered; first += chunk->count) {
+		gsd_survey_table_make_chunk(&survey->table, first, GSD_CHUNK_SLOTS);
+		gsd_survey_table_read_chunk(&survey->table, 0);
 		for (size_t i = 0; i < chunk->count; i++) {
-			size_t index = survey->order[first + i];
+			size_t index = survey->table.order[first + i];
 			if (chunk->headers[0][i] == NULL) {
 				GSD_TRY(visit(survey, index, NULL));
 				continue;
@@ -523,9 +315,10 @@ static struct gsd_error *look_at_all(struct gsd_survey *survey,
 	return NULL;
 }
 
-static bool still_the_same(const struct slot *slot, const struct gsd_sight *sight)
+static bool still_the_same(const struct gsd_survey_slot *slot, const struct gsd_sight *sight)
 {
-	return slot->state == STILL && sight->settleable && gsd_validator_equal(&slot->validator, &sight->validator);
+	return slot->state == GSD_SLOT_STILL && sight->settleable &&
+	       gsd_validator_equal(&slot->validator, &sight->validator);
 }
 
 /* How much of a busy one's stack the stop will read, at most (base/plan.c, stack_start). */
@@ -539,12 +332,12 @@ static size_t busy_bytes(const struct gsd_sight *sight)
 
 static struct gsd_error *visit_before(struct gsd_survey *survey, size_t index, const struct gsd_sight *sight)
 {
-	struct slot *slot = &survey->slots[index];
+	struct gsd_survey_slot *slot = &survey->table.slots[index];
 	if (sight != NULL && still_the_same(slot, sight)) {
 		slot->scan_done = sight->scan_done;
 		return NULL;
 	}
-	slot->state = BUSY;
+	slot->state = GSD_SLOT_BUSY;
 	if (sight == NULL)
 		return NULL;
 	slot->dead = sight->dead;
@@ -596,8 +389,8 @@ struct gsd_error *gsd_survey_before_stop(struct gsd_survey *survey)
 struct gsd_survey_size gsd_survey_size(const struct gsd_survey *survey)
 {
 	struct gsd_survey_size size = {.stack_bytes = survey->busy_stack_bytes, .threads = survey->m_count};
-	for (size_t i = 0; i < survey->count; i++)
-		size.goroutines += survey->slots[i].state != STILL ? 1 : 0;
+	for (size_t i = 0; i < survey->table.count; i++)
+		size.goroutines += survey->table.slots[i].state != GSD_SLOT_STILL ? 1 : 0;
 	return size;
 }
 
@@ -606,9 +399,13 @@ struct gsd_error *gsd_survey_plan(struct gsd_survey *survey, const struct gsd_pl
 {
 	const struct gsd_layout *layout = &survey->runtime->layout;
 	size_t busy = 0;
-	for (size_t i = 0; i < survey->ordered; i++)
-		if (survey->slots[survey->order[i]].state != STILL)
-			survey->busy[busy++] = survey->addresses[survey->order[i]];
+	uint64_t *addresses = reallocarray(survey->busy, survey->table.count + 1, sizeof *addresses);
+	if (addresses == NULL)
+		return gsd_error_no_memory();
+	survey->busy = addresses;
+	for (size_t i = 0; i < survey->table.ordered; i++)
+		if (survey->table.slots[survey->table.order[i]].state != GSD_SLOT_STILL)
+			survey->busy[busy++] = survey->table.addresses[survey->table.order[i]];
 	size_t fixed = extra_count + survey->stop.range_count;
 	free(survey->fixed);
 	survey->fixed = calloc(fixed + 1, sizeof *survey->fixed);
@@ -620,7 +417,7 @@ struct gsd_error *gsd_survey_plan(struct gsd_survey *survey, const struct gsd_pl
 	GSD_TRY(gsd_plan_reserve(plan, room, survey->busy, busy));
 	plan->fixed = survey->fixed;
 	plan->fixed_count = fixed;
-	plan->settled_count = survey->count - busy;
+	plan->settled_count = survey->table.count - busy;
 	plan->chain.head_address = survey->runtime->globals.allm;
 	plan->chain.next_offset = layout->m_alllink;
 	plan->chain.element_offset = layout->m_curg;
@@ -674,7 +471,7 @@ static struct gsd_error *found_goid(struct gsd_survey *survey, uint64_t goid)
  * Up to Go 1.23 a slot becomes runnable before the new goid is stored in it (runtime/proc.go, newproc1): what is there
  * is the goid of one that has ended.
  */
-static bool is_being_born(const struct slot *slot, uint64_t goid)
+static bool is_being_born(const struct gsd_survey_slot *slot, uint64_t goid)
 {
 	return goid == 0 || (slot->dead && slot->validator.goid == goid);
 }
@@ -689,20 +486,20 @@ static struct gsd_error *take_element(struct gsd_survey *survey, const struct gs
 	if (copy.address == 0)
 		return NULL;
 	size_t tail = known + (element - plan->known_count);
-	if (element >= plan->known_count && tail < survey->count)
+	if (element >= plan->known_count && tail < survey->table.count)
 		index = tail;
-	else if (!find_slot(survey, copy.address, &index))
+	else if (!gsd_survey_table_find(&survey->table, copy.address, &index))
 		return NULL; /* pulled in by an M that is no more, or in the list's tail too */
-	struct slot *slot = &survey->slots[index];
-	GSD_TRY(gsd_analyst_goroutine(survey->analyst, &copy, around, &survey->goroutines[index], &there));
-	slot->state = READ;
-	slot->outcome = there ? THERE : NOT_THERE;
+	struct gsd_survey_slot *slot = &survey->table.slots[index];
+	GSD_TRY(gsd_analyst_goroutine(survey->analyst, &copy, around, &survey->table.goroutines[index], &there));
+	slot->state = GSD_SLOT_READ;
+	slot->outcome = there ? GSD_OUTCOME_THERE : GSD_OUTCOME_NOT_THERE;
 	if (copy.g == NULL)
 		return NULL;
 	struct gsd_sight sight = gsd_sight_of(&survey->sights, copy.g);
 	GSD_TRY(notice(survey, &sight));
 	if (there && is_being_born(slot, sight.validator.goid))
-		survey->goroutines[index].goid = 0;
+		survey->table.goroutines[index].goid = 0;
 	survey->figures.read_at_stop += there && plan->stacks[element].outcome == GSD_STACK_READ ? 1 : 0;
 	return found_goid(survey, sight.validator.goid);
 }
@@ -710,7 +507,7 @@ static struct gsd_error *take_element(struct gsd_survey *survey, const struct gs
 struct gsd_error *gsd_survey_take_stop(struct gsd_survey *survey, const struct gsd_plan *plan,
 				       const struct gsd_around *around)
 {
-	size_t known = survey->count;
+	size_t known = survey->table.count;
 	size_t link = 0;
 	size_t extra = plan->fixed_count - survey->stop.range_count;
 	survey->figures = (struct gsd_survey_figures){0};
@@ -720,12 +517,12 @@ struct gsd_error *gsd_survey_take_stop(struct gsd_survey *survey, const struct g
 	GSD_TRY(follow(survey, &survey->before, NULL, &survey->recent));
 	if (survey->corostart != 0)
 		GSD_TRY(follow(survey, &survey->first, survey->seen, &survey->all));
-	GSD_TRY(make_room(survey, plan->list_length));
+	GSD_TRY(gsd_survey_table_reserve(&survey->table, plan->list_length));
 	/* The last entries may not have been stored yet. */
 	for (size_t i = known; i < plan->list_length && plan->elements[plan->known_count + (i - known)] != 0; i++)
-		add_slot(survey, plan->elements[plan->known_count + (i - known)]);
-	for (size_t i = 0; i < survey->count; i++)
-		survey->slots[i].outcome = UNDECIDED;
+		gsd_survey_table_add(&survey->table, plan->elements[plan->known_count + (i - known)]);
+	for (size_t i = 0; i < survey->table.count; i++)
+		survey->table.slots[i].outcome = GSD_OUTCOME_UNDECIDED;
 	for (size_t element = 0; element < plan->element_count; element++)
 		GSD_TRY(take_element(survey, plan, element, &link, around, known));
 	return NULL;
@@ -748,33 +545,33 @@ static bool handed_out_later(const void *context, uint64_t goid)
 static struct gsd_error *take_verdict(struct gsd_survey *survey, size_t index, const struct gsd_sight *sight,
 				      enum gsd_verdict verdict)
 {
-	struct slot *slot = &survey->slots[index];
+	struct gsd_survey_slot *slot = &survey->table.slots[index];
 	switch (verdict) {
-	case GSD_VERDICT_SAME: slot->outcome = slot->dead ? NOT_THERE : THERE; return NULL;
-	case GSD_VERDICT_NOT_THERE: slot->outcome = NOT_THERE; return NULL;
+	case GSD_VERDICT_SAME: slot->outcome = slot->dead ? GSD_OUTCOME_NOT_THERE : GSD_OUTCOME_THERE; return NULL;
+	case GSD_VERDICT_NOT_THERE: slot->outcome = GSD_OUTCOME_NOT_THERE; return NULL;
 	case GSD_VERDICT_BORN:
-		slot->outcome = NOT_THERE;
+		slot->outcome = GSD_OUTCOME_NOT_THERE;
 		slot->born = true;
 		return NULL;
 	case GSD_VERDICT_ONE_STEP:
-		slot->outcome = AMBIGUOUS;
+		slot->outcome = GSD_OUTCOME_AMBIGUOUS;
 		if (survey->steps.count < MAX_STEPS &&
 		    !step_array_append(&survey->steps, (struct step){.slot = (uint32_t)index, .sight = *sight}))
 			return gsd_error_no_memory();
 		return NULL;
-	case GSD_VERDICT_AMBIGUOUS: slot->outcome = AMBIGUOUS; return NULL;
+	case GSD_VERDICT_AMBIGUOUS: slot->outcome = GSD_OUTCOME_AMBIGUOUS; return NULL;
 	}
 	return NULL;
 }
 
 static struct gsd_error *visit_after(struct gsd_survey *survey, size_t index, const struct gsd_sight *sight)
 {
-	struct slot *slot = &survey->slots[index];
+	struct gsd_survey_slot *slot = &survey->table.slots[index];
 	slot->born = false;
 	slot->stepped = false;
 	if (sight != NULL)
 		GSD_TRY(found_goid(survey, sight->validator.goid));
-	if (slot->state == READ)
+	if (slot->state == GSD_SLOT_READ)
 		return NULL;
 	if (sight == NULL)
 		return take_verdict(survey, index, sight, GSD_VERDICT_AMBIGUOUS);
@@ -815,7 +612,7 @@ static bool same_goroutine(const struct gsd_goroutine *left, const struct gsd_go
 static struct gsd_error *settle_steps(struct gsd_survey *survey, const struct step *steps, size_t count)
 {
 	struct gsd_range headers[STEPS_AT_ONCE];
-	uint8_t *bytes = malloc(count * survey->header_size);
+	uint8_t *bytes = malloc(count * survey->table.header_size);
 	struct gsd_sight *sights = calloc(count, sizeof *sights);
 	size_t total;
 	struct gsd_error *error = bytes == NULL || sights == NULL ? gsd_error_no_memory() : NULL;
@@ -826,14 +623,14 @@ static struct gsd_error *settle_steps(struct gsd_survey *survey, const struct st
 	else if (error == NULL)
 		count = 0; /* stacks of many megabytes: the next stop reads them */
 	for (size_t i = 0; i < count && error == NULL; i++)
-		headers[i] = (struct gsd_range){.address = survey->addresses[steps[i].slot],
-						.length = survey->header_size,
-						.buffer = bytes + i * survey->header_size};
+		headers[i] = (struct gsd_range){.address = survey->table.addresses[steps[i].slot],
+						.length = survey->table.header_size,
+						.buffer = bytes + i * survey->table.header_size};
 	if (error == NULL)
 		gsd_memory_read_ranges(survey->memory, headers, count);
 	for (size_t i = 0; i < count && error == NULL; i++) {
-		struct slot *slot = &survey->slots[steps[i].slot];
-		struct gsd_goroutine *before = &survey->goroutines[steps[i].slot];
+		struct gsd_survey_slot *slot = &survey->table.slots[steps[i].slot];
+		struct gsd_goroutine *before = &survey->table.goroutines[steps[i].slot];
 		struct gsd_goroutine now;
 		if (headers[i].errnum != 0)
 			continue;
@@ -841,13 +638,13 @@ static struct gsd_error *settle_steps(struct gsd_survey *survey, const struct st
 		if (!same_sight(&steps[i].sight, &again) ||
 		    (!survey->no_collection && again.scan_done != slot->scan_done))
 			continue;
-		error = make_goroutine(survey, &survey->copies[i], survey->addresses[steps[i].slot], headers[i].buffer,
-				       &now);
+		error = make_goroutine(survey, &survey->copies[i], survey->table.addresses[steps[i].slot],
+				       headers[i].buffer, &now);
 		/* A set of labels that was dropped may be another one's place after a collection. */
 		bool same_labels = now.labels == GSD_NO_LABELS || same_cycle(survey);
 		if (error != NULL || !same_goroutine(before, &now) || !same_labels)
 			continue;
-		slot->outcome = THERE;
+		slot->outcome = GSD_OUTCOME_THERE;
 		slot->stepped = true;
 		slot->validator = again.validator;
 		*before = now;
@@ -859,15 +656,15 @@ static struct gsd_error *settle_steps(struct gsd_survey *survey, const struct st
 }
 
 /* Ends a round for one entry; false: it is ambiguous. */
-static bool conclude(struct gsd_survey *survey, struct slot *slot, bool births, bool steps)
+static bool conclude(struct gsd_survey *survey, struct gsd_survey_slot *slot, bool births, bool steps)
 {
-	if (slot->outcome == UNDECIDED || (slot->born && !births) || (slot->stepped && !steps))
-		slot->outcome = AMBIGUOUS;
-	bool settled = slot->outcome != AMBIGUOUS;
+	if (slot->outcome == GSD_OUTCOME_UNDECIDED || (slot->born && !births) || (slot->stepped && !steps))
+		slot->outcome = GSD_OUTCOME_AMBIGUOUS;
+	bool settled = slot->outcome != GSD_OUTCOME_AMBIGUOUS;
 	survey->figures.births += slot->born && settled ? 1 : 0;
 	survey->figures.one_step += slot->stepped && settled ? 1 : 0;
-	if (!settled || slot->born || slot->state == READ)
-		slot->state = BUSY; /* for the next round */
+	if (!settled || slot->born || slot->state == GSD_SLOT_READ)
+		slot->state = GSD_SLOT_BUSY; /* for the next round */
 	return settled;
 }
 
@@ -886,20 +683,20 @@ struct gsd_error *gsd_survey_after_stop(struct gsd_survey *survey, size_t *ambig
 		      !gsd_marks_batch_was_fetched(&survey->before, &survey->stop);
 	bool steps = steps_are_believed(survey);
 	*ambiguous_ret = 0;
-	for (size_t i = 0; i < survey->count; i++)
-		*ambiguous_ret += conclude(survey, &survey->slots[i], births, steps) ? 0 : 1;
+	for (size_t i = 0; i < survey->table.count; i++)
+		*ambiguous_ret += conclude(survey, &survey->table.slots[i], births, steps) ? 0 : 1;
 	survey->figures.ambiguous = *ambiguous_ret;
 	return NULL;
 }
 
 struct gsd_error *gsd_survey_finish(struct gsd_survey *survey, struct gsd_survey_figures *figures_ret)
 {
-	for (size_t i = 0; i < survey->count; i++) {
-		struct slot *slot = &survey->slots[i];
-		if (slot->outcome == NOT_THERE || (slot->outcome == AMBIGUOUS && slot->dead))
+	for (size_t i = 0; i < survey->table.count; i++) {
+		struct gsd_survey_slot *slot = &survey->table.slots[i];
+		if (slot->outcome == GSD_OUTCOME_NOT_THERE || (slot->outcome == GSD_OUTCOME_AMBIGUOUS && slot->dead))
 			continue;
-		survey->goroutines[i].ambiguous = slot->outcome == AMBIGUOUS;
-		GSD_TRY(gsd_analyst_keep(survey->analyst, &survey->goroutines[i]));
+		survey->table.goroutines[i].ambiguous = slot->outcome == GSD_OUTCOME_AMBIGUOUS;
+		GSD_TRY(gsd_analyst_keep(survey->analyst, &survey->table.goroutines[i]));
 	}
 	*figures_ret = survey->figures;
 	return NULL;
