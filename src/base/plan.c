@@ -204,7 +204,7 @@ static void read_list(struct gsd_plan *plan, struct gsd_memory *memory)
 	plan->list_length = (size_t)length;
 	plan->element_count = plan->known_count;
 	size_t before = plan->known_count + plan->settled_count;
-	if (length <= before && plan->settled_count > 0)
+	if (length <= before && (plan->settled_count > 0 || plan->chain.head_address != 0))
 		return;
 	plan->element_count = (size_t)length - plan->settled_count;
 	if (plan->element_count > plan->capacity) {

@@ -469,11 +469,12 @@ static struct gsd_error *found_goid(struct gsd_survey *survey, uint64_t goid)
 
 /*
  * Up to Go 1.23 a slot becomes runnable before the new goid is stored in it (runtime/proc.go, newproc1): what is there
- * is the goid of one that has ended.
+ * is the goid of one that has ended. One that is being born has no M yet; the goroutine of a C thread always has one,
+ * and comes back to life under the goid that it had.
  */
-static bool is_being_born(const struct gsd_survey_slot *slot, uint64_t goid)
+static bool is_being_born(const struct gsd_survey_slot *slot, const struct gsd_copied_goroutine *copy, uint64_t goid)
 {
-	return goid == 0 || (slot->dead && slot->validator.goid == goid);
+	return goid == 0 || (slot->dead && copy->m_address == 0 && slot->validator.goid == goid);
 }
 
 /* Takes in one element of the plan: an entry that is known, one that has come to the list, or no entry at all. */
@@ -498,7 +499,7 @@ static struct gsd_error *take_element(struct gsd_survey *survey, const struct gs
 		return NULL;
 	struct gsd_sight sight = gsd_sight_of(&survey->sights, copy.g);
 	GSD_TRY(notice(survey, &sight));
-	if (there && is_being_born(slot, sight.validator.goid))
+	if (there && is_being_born(slot, &copy, sight.validator.goid))
 		survey->table.goroutines[index].goid = 0;
 	survey->figures.read_at_stop += there && plan->stacks[element].outcome == GSD_STACK_READ ? 1 : 0;
 	return found_goid(survey, sight.validator.goid);
@@ -573,7 +574,8 @@ static struct gsd_error *visit_after(struct gsd_survey *survey, size_t index, co
 		GSD_TRY(found_goid(survey, sight->validator.goid));
 	if (slot->state == GSD_SLOT_READ)
 		return NULL;
-	if (sight == NULL)
+	/* One that was to be read and was not: only a list that contradicts itself has that. */
+	if (sight == NULL || slot->state != GSD_SLOT_STILL)
 		return take_verdict(survey, index, sight, GSD_VERDICT_AMBIGUOUS);
 	const struct gsd_settle_rules rules = {.one_step = true,
 					       .scanned_alike = !survey->no_collection,
@@ -594,7 +596,8 @@ static bool same_cycle(const struct gsd_survey *survey)
 static bool steps_are_believed(const struct gsd_survey *survey)
 {
 	const struct gsd_globals *globals = &survey->runtime->globals;
-	bool hidden_coroutine = survey->corostart != 0 && (!survey->all.known || survey->all.not_found > 0);
+	bool hidden_coroutine = survey->corostart != 0 && (!survey->all.known || survey->all.not_found > 0 ||
+							   gsd_marks_batch_was_fetched(&survey->first, &survey->stop));
 	return !survey->coroutines && !hidden_coroutine && (survey->no_collection || same_cycle(survey)) &&
 	       gsd_marks_tracer_off(globals, survey->runtime->layout.go_minor, &survey->before, &survey->stop);
 }
