@@ -158,6 +158,10 @@ static void more_than_was_asked_for_are_not_listed(void **state)
 	note(target, &target->after);
 	list.count = 0;
 	assert_false(gsd_marks_list(&target->before, &target->after, 1000, &list));
+	set_batch(target, 0, 30, UINT64_C(1) << 60); /* nor time for what a hostile batch says */
+	note(target, &target->before);
+	note(target, &target->after);
+	assert_false(gsd_marks_list(&target->before, &target->after, 1000, &list));
 	gsd_u64_array_free(&list);
 }
 
@@ -183,6 +187,12 @@ static void goids_are_known_only_with_every_p_of_both_times(void **state)
 	note(target, &target->after);
 	set(target, ALLP, PS + 8); /* between making and reading */
 	gsd_marks_read(&target->memory.memory, &target->after);
+	assert_false(knows(target));
+	set(target, ALLP, PS);
+	note(target, &target->before);
+	set(target, ALLP, PS + 8); /* the same at the time before */
+	gsd_marks_read(&target->memory.memory, &target->before);
+	note(target, &target->after);
 	assert_false(knows(target));
 	set(target, ALLP, PS);
 	target->list[1] = 0x999000; /* a P that cannot be read */
