@@ -354,7 +354,10 @@ struct gsd_error *gsd_survey_look(struct gsd_survey *survey)
 
 /* ---- before the stop ---- */
 
-/* The list of Ms, from its head: Ms that come are put before it. */
+/*
+ * The list of Ms, from its head: Ms that come are put before it. When one of them goes away meanwhile, so may what led
+ * to the rest: then none is known, and the stop follows the whole list.
+ */
 static struct gsd_error *read_ms(struct gsd_survey *survey)
 {
 	const struct gsd_layout *layout = &survey->runtime->layout;
@@ -366,6 +369,11 @@ static struct gsd_error *read_ms(struct gsd_survey *survey)
 			error = gsd_error_no_memory();
 		else
 			error = gsd_memory_read_u64(survey->memory, m + layout->m_alllink, &m);
+	}
+	if (error != NULL && gsd_error_code(error) == GSD_ERROR_READ && ms.count > 0) {
+		gsd_error_destroy(error);
+		error = NULL;
+		ms.count = 0;
 	}
 	free(survey->ms);
 	survey->ms = ms.items;

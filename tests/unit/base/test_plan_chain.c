@@ -174,6 +174,9 @@ static void a_linked_list_that_does_not_lead_to_what_is_known_is_broken(void **s
 	target->plan.chain.head_address = 0x999000;
 	run(target);
 	assert_true(target->plan.chain_broken);
+	target->plan.chain.known_count = 0;
+	run(target);
+	assert_true(target->plan.chain_broken);
 	target->plan.chain.head_address = 0; /* there is no linked list */
 	run(target);
 	assert_false(target->plan.chain_broken);

@@ -133,13 +133,17 @@ static void put_usual_code(struct search *search)
 	else
 		add_code(search, LOAD_32, old ? DECOY : CYCLES);
 	add_code(search, STORE_32, DECOY_2);
+	add_code(search, INCREMENT_32, DECOY_2);
+	add_code(search, LOAD_32, AT(0)); /* no variable */
 	add_code(search, LOAD_64, DECOY_2);
 	in_function(search, GC_START);
 	add_code(search, INCREMENT_32, DECOY);
 	add_code(search, INCREMENT_32, old ? CYCLES : DECOY);
 	add_code(search, DECREMENT_32, DECOY_2);
+	add_code(search, LOAD_32, DECOY_2);
 	in_function(search, STACKPOOLFREE);
 	add_code(search, ADD_32_IMM8, DECOY + 1);
+	add_code(search, COMPARE_8, DECOY);
 	add_code(search, COMPARE_32, GC_PHASE);
 	add_code(search, COMPARE_64, DECOY);
 	add_code(search, COMPARE_32, GC_PHASE);

@@ -256,6 +256,26 @@ static void what_a_new_m_runs_is_read_too(void **state)
 	drop(replay);
 }
 
+static void an_m_that_goes_away_between_leaves_the_list_to_the_stop(void **state)
+{
+	(void)state;
+	struct replay *replay = make(27, false);
+	size_t g = add_waiting(replay, 2);
+	put_m_at_head(replay, 2);
+	begin(replay);
+	uint8_t *m = replay->process->m[FIRST_M + 2];
+	set_field(m, layout_of(replay)->m_alllink, 0x999000, 8); /* its memory is another's */
+	assert_int_equal(before(replay), 0);
+	set_variable(replay, ALLM, m_address(0));
+	set_curg(replay, 1, g_address(g));
+	park_in(replay, g, OF_B);
+	stop(replay);
+	park_in(replay, g, OF_A);
+	assert_int_equal(settle(replay), 0);
+	assert_parked_in(replay, 2, OF_B);
+	drop(replay);
+}
+
 static void what_has_come_to_the_list_is_read(void **state)
 {
 	(void)state;
@@ -676,6 +696,7 @@ int main(void)
 		cmocka_unit_test(one_whose_stack_moved_while_it_was_read_is_busy),
 		cmocka_unit_test(what_an_m_says_it_runs_is_read_though_it_looked_still),
 		cmocka_unit_test(what_a_new_m_runs_is_read_too),
+		cmocka_unit_test(an_m_that_goes_away_between_leaves_the_list_to_the_stop),
 		cmocka_unit_test(what_has_come_to_the_list_is_read),
 		cmocka_unit_test(the_result_has_the_order_of_the_list),
 		cmocka_unit_test(system_goroutines_are_counted_and_left_out_unless_asked_for),
