@@ -704,7 +704,8 @@ struct gsd_error *gsd_survey_finish(struct gsd_survey *survey, struct gsd_survey
 {
 	for (size_t i = 0; i < survey->table.count; i++) {
 		struct gsd_survey_slot *slot = &survey->table.slots[i];
-		if (slot->outcome == GSD_OUTCOME_NOT_THERE || (slot->outcome == GSD_OUTCOME_AMBIGUOUS && slot->dead))
+		bool unknown = slot->dead || survey->table.goroutines[i].address == 0; /* it was never read */
+		if (slot->outcome == GSD_OUTCOME_NOT_THERE || (slot->outcome == GSD_OUTCOME_AMBIGUOUS && unknown))
 			continue;
 		survey->table.goroutines[i].ambiguous = slot->outcome == GSD_OUTCOME_AMBIGUOUS;
 		GSD_TRY(gsd_analyst_keep(survey->analyst, &survey->table.goroutines[i]));

@@ -59,6 +59,7 @@ void gsd_survey_table_add(struct gsd_survey_table *table, uint64_t address)
 {
 	table->addresses[table->count] = address;
 	table->slots[table->count] = (struct gsd_survey_slot){.state = GSD_SLOT_BUSY};
+	table->goroutines[table->count] = (struct gsd_goroutine){0};
 	table->count++;
 }
 
