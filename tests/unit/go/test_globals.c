@@ -26,6 +26,7 @@ enum { STACKPOOLFREE = 0x600, ACQUIRE = 0x700, END = 0x800 };
 #define INCREMENT_32    INSTRUCTION("\x90\xff\x05", 0) /* inc dword [rip+d] */
 #define DECREMENT_32    INSTRUCTION("\x90\xff\x0d", 0) /* dec dword [rip+d] */
 #define ADD_32_IMM8     INSTRUCTION("\x90\x83\x05", 1) /* add dword [rip+d], imm8 */
+#define ADD_NO_LOCK     "\x48\x0f\xc1\x03"             /* xadd [rbx], rax */
 #define EXCHANGE_ADD    "\xf0\x48\x0f\xc1\x03"         /* lock xadd [rbx], rax */
 #define EXCHANGE_ADD_R9 "\xf0\x49\x0f\xc1\x01"         /* lock xadd [r9], rax */
 
@@ -247,7 +248,7 @@ static void goidgen_is_what_the_register_of_the_first_exchange_was_loaded_with_l
 	assert_u64(search->globals.goidgen, 0);
 	in_function(search, ONE_NEW_EXTRA_M); /* an exchange without a lock is none */
 	add_code(search, ADDRESS_OF, GOIDGEN);
-	put_bytes(search, EXCHANGE_ADD + 1);
+	put_bytes(search, ADD_NO_LOCK);
 	find(search);
 	assert_u64(search->globals.goidgen, 0);
 	drop(search);
