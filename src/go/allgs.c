@@ -300,8 +300,9 @@ struct gsd_error *gsd_allgs_find(const struct gsd_program *program, const struct
 			strncat(tried, ", ", sizeof tried - strlen(tried) - 1);
 		strncat(tried, sources_in_order[i].tried, sizeof tried - strlen(tried) - 1);
 	}
-	return gsd_error_because(gsd_error_create(GSD_ERROR_MISSING, 0, "find runtime.allgs, the list of goroutines"),
-				 "no list of valid goroutines was found by: %s", tried);
+	struct gsd_error *error = gsd_error_create(GSD_ERROR_MISSING, 0, "find runtime.allgs, the list of goroutines");
+	error = gsd_error_because(error, "no list of valid goroutines was found by: %s", tried);
+	return gsd_error_advise(error, "a program that has just been started has no goroutines yet: try again");
 }
 
 /* ---- the finalizer flag ---- */
