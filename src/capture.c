@@ -27,6 +27,7 @@
 #define DEFAULT_MAX_FRAMES   4096
 #define MAX_MAX_FRAMES       (1U << 24)
 #define MAX_STOPS            5   /* a buffer was too small: enlarge, again */
+#define FEW_AMBIGUOUS        64  /* so many come and go by chance: another round costs less than stopping for all */
 #define MAX_ROUNDS           4   /* of looks around a stop */
 #define MAX_PIECES           256 /* running goroutines whose threads are on other stacks */
 #define STACK_SLACK          ((size_t)1 << 20)
@@ -568,7 +569,7 @@ static struct gsd_error *take_rounds(struct gsd_capture *capture, struct gsd_pro
 		GSD_TRY(take_round(capture, process, options, survey, copy, &factor, ambiguous_ret));
 		if (*ambiguous_ret == 0)
 			return NULL;
-		if (*ambiguous_ret != SIZE_MAX && *ambiguous_ret > before)
+		if (*ambiguous_ret != SIZE_MAX && *ambiguous_ret > before && *ambiguous_ret > FEW_AMBIGUOUS)
 			return NULL; /* they do not get fewer */
 		before = *ambiguous_ret;
 	}

@@ -183,6 +183,8 @@ static enum gsd_special special_by_name(const struct gsd_module *module, const s
 		return GSD_SPECIAL_NONE;
 	if (strcmp(name, "runtime.sigpanic0") == 0)
 		return GSD_SPECIAL_SIGPANIC;
+	if (strcmp(name, "runtime.copystack") == 0)
+		return GSD_SPECIAL_COPYSTACK;
 	return strcmp(name, "runtime.recovery") == 0 ? GSD_SPECIAL_RECOVERY : GSD_SPECIAL_NONE;
 }
 

@@ -27,6 +27,7 @@ enum gsd_special {
 	/** Another function of the runtime that writes sp: it goes to another stack; also known by name. */
 	GSD_SPECIAL_STACK_SWITCH,
 	GSD_SPECIAL_RECOVERY, /**< sets a goroutine's saved registers to those of a function that recovers; by name */
+	GSD_SPECIAL_COPYSTACK, /**< moves a stack; by name */
 	GSD_SPECIAL_OTHER
 };
 

@@ -254,6 +254,12 @@ static struct gsd_walk_start start_of_system_call(const struct header *header)
 		.pc = header->syscall_pc, .sp = header->syscall_sp, .bp = header->syscall_bp, .system_call = true};
 }
 
+/* Whether frame pointers only check what the function table says. */
+static bool checks(const struct gsd_analyst *analyst)
+{
+	return analyst->options.unwind == GSD_UNWIND_AUTO;
+}
+
 /*
  * From sched, while the thread is on the system stack. runtime.recovery stores sp, pc and bp one after the other
  * (runtime/panic.go): before, sched is what mcall saved, with the return address just below sp; between sp and pc it is
@@ -273,6 +279,10 @@ static enum gsd_unreadable start_from_sched(const struct gsd_analyst *analyst, c
 		(void)gsd_signal_frame_find(&header->copied->handler, 0, UINT64_MAX, &interrupted);
 	if (!gsd_code_pc(code, interrupted.pc, &info))
 		return GSD_UNREADABLE_COUNT;
+	/* It stores the new bounds one after the other: with the old sp between them, bp is in both stacks and in
+	 * neither. */
+	if (info.special == GSD_SPECIAL_COPYSTACK && checks(analyst))
+		start->bp = 0;
 	if (info.special != GSD_SPECIAL_RECOVERY ||
 	    stack_word(header, header->sched_sp - sizeof(uint64_t)) == header->sched_pc)
 		return GSD_READABLE;
@@ -335,11 +345,11 @@ static enum gsd_unreadable find_start(const struct gsd_analyst *analyst, const s
 	case GSD_STATUS_WAITING:
 	case GSD_STATUS_PREEMPTED:
 	case GSD_STATUS_LEAKED:
-		/* The collector shrinks stacks that it has taken hold of. */
-		*start = (struct gsd_walk_start){.pc = header->sched_pc,
-						 .sp = header->sched_sp,
-						 .bp = header->sched_bp,
-						 .may_move = header->goroutine.scan};
+		/* The collector shrinks stacks that it has taken hold of: frame pointers may be of either then. */
+		*start =
+			(struct gsd_walk_start){.pc = header->sched_pc,
+						.sp = header->sched_sp,
+						.bp = header->goroutine.scan && checks(analyst) ? 0 : header->sched_bp};
 		return GSD_READABLE;
 	default: return GSD_UNREADABLE_STATUS;
 	}

@@ -26,6 +26,8 @@ FIXTURES = os.path.abspath(os.environ.get("GSD_FIXTURES_DIR") or os.path.join(RO
 
 ONE_RING = {"rings": 1, "members": 2000, "change": 64, "every": 16, "pace": "1ms"}
 BIRTHS = {"parents": 60, "pace": "4ms", "parked": 1000}
+RULE_SECONDS = 40  # to see a rule at work; a second does mostly
+
 # What the fixture is told, and which rule must have settled something in all captures of the load together.
 LOADS = {
     "ring": (ONE_RING, "one_step"),
@@ -113,6 +115,10 @@ class Looker:
 
     def look(self, captures):
         for _ in range(captures):
+            self.capture()
+        # What a rule settles is a matter of microseconds: go on until it has had something to do.
+        end = time.monotonic() + RULE_SECONDS
+        while self.rule and self.figures[self.rule] == 0 and not self.problems and time.monotonic() < end:
             self.capture()
         if self.program.process.poll() is not None:
             self.wrong("the program ended")
