@@ -288,6 +288,9 @@ def dump(program, *options, traced_by="0"):
         if status["TracerPid"] not in ("0", traced_by):
             raise Failed(f"thread {tid} is still traced by {status['TracerPid']}")
         was_stopped, is_stopped = before.get(tid, "?") == "T", status["State"][0] == "T"
+        if was_stopped and not is_stopped:  # the kernel wakes it at the detach, to stop again
+            wait_for(lambda: state_of(pid, tid) == "T", f"thread {tid} to be stopped again")
+            is_stopped = True
         if was_stopped != is_stopped:
             raise Failed(f"thread {tid} went from {before.get(tid)} to {status['State']}")
     return Dump(done.returncode, done.stderr, [json.loads(line) for line in done.stdout.splitlines()], seconds)

@@ -315,7 +315,8 @@ def sched_lock_held(go):
     """runtime/proc.go: globrunqget (globrunqgetbatch from Go 1.25 on) is called with sched.lock held."""
     def check(look):
         look.whole()
-        look.main("runnable", "runtime.Gosched")
+        main = look.one("main.main")  # another thread may be the first that asks the queue
+        look.that(main.status in ("runnable", "running") or "runtime.Gosched" in main.frames, "main gives way")
     name = "runtime.globrunqget" if go in ("1.18", "1.22") else "runtime.globrunqgetbatch"
     with hold.Program(go) as program:
         held(program, entry(name), "yield", check)

@@ -206,7 +206,10 @@ class Looker:
                 continue
             lost = whole and callers.lost_by_frame_pointers(self.executable, whole, stack)
             if not lost:
-                self.wrong(f"frame pointers give another stack of a goroutine that is {goroutine['state']}")
+                names = [[callers.name_at(self.executable, address) for address in addresses[:12]]
+                         for addresses in (stack, whole or [])]
+                self.wrong(f"frame pointers give another stack of a goroutine that is {goroutine['state']}: "
+                           f"{len(stack)} frames, {names[0]}, and not {len(whole or [])}, {names[1]}")
                 if os.environ.get("GSD_KEEP"):
                     print(self.callers.describe(whole), "\nby frame pointers:", self.callers.describe(stack))
             self.figures["frames lost by fp"] += lost or 0
