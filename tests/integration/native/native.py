@@ -363,6 +363,9 @@ def main():
         with tempfile.TemporaryDirectory() as folder:
             tasks = tasks_of(process.pid)
             _, entries, profile = capture(process.pid, folder, "--native")
+            # The one that spins gives way every ten milliseconds, and for a moment has no thread then.
+            while not all(e["thread"] for e in entries if e["type"] == "goroutine" and is_spinning(e)):
+                _, entries, profile = capture(process.pid, folder, "--native")
             stacks = find_stacks([e for e in entries if e["type"] == "goroutine"], stripped, kind == "c-shared")
             check_profile(profile, entries)
             check_threads(process.pid, entries, tasks, stripped)
