@@ -215,6 +215,9 @@ static enum gsd_unreadable start_on_stack(const struct gsd_analyst *analyst, con
 	struct gsd_pc_info info;
 	if (!gsd_code_pc(analyst->runtime->code, registers->pc, &info))
 		return GSD_UNREADABLE_COUNT;
+	/* copystack runs on the system stack: the bounds are one of the old stack and one of the new. */
+	if (info.special == GSD_SPECIAL_COPYSTACK)
+		return GSD_UNREADABLE_RUNNING;
 	if (info.special == GSD_SPECIAL_GOGO)
 		*start = (struct gsd_walk_start){.pc = header->sched_pc, .sp = registers->sp};
 	else
@@ -254,12 +257,6 @@ static struct gsd_walk_start start_of_system_call(const struct header *header)
 		.pc = header->syscall_pc, .sp = header->syscall_sp, .bp = header->syscall_bp, .system_call = true};
 }
 
-/* Whether frame pointers only check what the function table says. */
-static bool checks(const struct gsd_analyst *analyst)
-{
-	return analyst->options.unwind == GSD_UNWIND_AUTO;
-}
-
 /*
  * From sched, while the thread is on the system stack. runtime.recovery stores sp, pc and bp one after the other
  * (runtime/panic.go): before, sched is what mcall saved, with the return address just below sp; between sp and pc it is
@@ -281,8 +278,7 @@ static enum gsd_unreadable start_from_sched(const struct gsd_analyst *analyst, c
 		return GSD_UNREADABLE_COUNT;
 	/* It stores the new bounds one after the other: with the old sp between them, bp is in both stacks and in
 	 * neither. */
-	if (info.special == GSD_SPECIAL_COPYSTACK && checks(analyst))
-		start->bp = 0;
+	start->moving = info.special == GSD_SPECIAL_COPYSTACK;
 	if (info.special != GSD_SPECIAL_RECOVERY ||
 	    stack_word(header, header->sched_sp - sizeof(uint64_t)) == header->sched_pc)
 		return GSD_READABLE;
@@ -346,10 +342,10 @@ static enum gsd_unreadable find_start(const struct gsd_analyst *analyst, const s
 	case GSD_STATUS_PREEMPTED:
 	case GSD_STATUS_LEAKED:
 		/* The collector shrinks stacks that it has taken hold of: frame pointers may be of either then. */
-		*start =
-			(struct gsd_walk_start){.pc = header->sched_pc,
-						.sp = header->sched_sp,
-						.bp = header->goroutine.scan && checks(analyst) ? 0 : header->sched_bp};
+		*start = (struct gsd_walk_start){.pc = header->sched_pc,
+						 .sp = header->sched_sp,
+						 .bp = header->sched_bp,
+						 .moving = header->goroutine.scan};
 		return GSD_READABLE;
 	default: return GSD_UNREADABLE_STATUS;
 	}

@@ -346,7 +346,7 @@ bool gsd_walk(struct gsd_code *code, const struct gsd_stack_view *view, const st
 			    .buffer = buffer,
 			    .result = result_ret,
 			    .mode = mode,
-			    .checking = mode == GSD_UNWIND_AUTO && start->bp != 0,
+			    .checking = mode == GSD_UNWIND_AUTO && start->bp != 0 && !start->moving,
 			    .pc = start->pc,
 			    .sp = start->sp,
 			    .bp = start->bp,

@@ -26,6 +26,7 @@ struct gsd_walk_start {
 	uint64_t bp;      /**< 0: unknown */
 	bool exact;       /**< pc is the instruction that was executing, on this stack (a thread's registers) */
 	bool system_call; /**< from g.syscallpc: the first function may write sp */
+	bool moving;      /**< the stack is being copied: frame pointers say nothing */
 	bool may_move;    /**< the stack may be being copied: frame pointers that point elsewhere say nothing */
 	const struct gsd_c_frames *c_frames; /**< to be put between those of Go; NULL: none */
 };

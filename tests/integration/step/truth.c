@@ -53,7 +53,9 @@ struct instruction truth_decode(const uint8_t *bytes, size_t length)
 
 static bool covers(const struct stack *stack, uint64_t sp)
 {
-	return stack != NULL && sp > stack->low && sp <= stack->high;
+	/* Stacks are powers of two: other bounds are one of the old stack and one of the new (runtime.copystack). */
+	uint64_t size = stack != NULL ? stack->high - stack->low : 0;
+	return stack != NULL && (size & (size - 1)) == 0 && sp > stack->low && sp <= stack->high;
 }
 
 static bool lives(uint32_t status)
