@@ -87,34 +87,6 @@ static void copy_free(struct copy *copy)
 	free(copy->threads.items);
 }
 
-/* The list as it is while the target runs: addresses of goroutines never change, and more may come. */
-static struct gsd_error *read_known(struct gsd_memory *memory, const struct gsd_plan *plan, uint64_t **known_ret,
-				    size_t *count_ret)
-{
-	uint64_t length;
-	uint64_t array;
-	GSD_TRY(gsd_memory_read_u64(memory, plan->list_length_address, &length));
-	GSD_TRY(gsd_memory_read_u64(memory, plan->list_pointer_address, &array));
-	if (length > GSD_PLAN_MAX_ELEMENTS)
-		return gsd_error_because(gsd_error_create(GSD_ERROR_CORRUPT, 0, "read the list of goroutines"),
-					 "it claims to have %" PRIu64 " entries", length);
-	uint64_t *known = calloc((size_t)length + 1, sizeof *known);
-	if (known == NULL)
-		return gsd_error_no_memory();
-	struct gsd_error *error = gsd_memory_read(memory, array, known, (size_t)length * sizeof *known);
-	if (error != NULL) {
-		free(known);
-		return error;
-	}
-	/* The last entries may not have been stored yet. They are new ones then: read again in the stop. */
-	size_t stored = 0;
-	while (stored < length && known[stored] != 0)
-		stored++;
-	*known_ret = known;
-	*count_ret = stored;
-	return NULL;
-}
-
 /*
  * Stacks are copied from where their goroutines are, which was written once: a target that claims far more than it has
  * memory makes its goroutines up. Twice, since a running one is copied whole before its thread has stopped.
@@ -131,12 +103,13 @@ static struct gsd_error *check_claim(const struct gsd_process *process, const st
 }
 
 /* Sizes the plan by a look at the running target. */
-static struct gsd_error *size_plan(struct gsd_process *process, size_t threads, struct gsd_plan *plan)
+static struct gsd_error *size_plan(struct gsd_process *process, const struct gsd_runtime *runtime, size_t threads,
+				   struct gsd_plan *plan)
 {
 	uint64_t *known;
 	size_t count;
 	struct gsd_memory *memory = gsd_process_memory(process);
-	GSD_TRY(read_known(memory, plan, &known, &count));
+	GSD_TRY(gsd_allgs_read(memory, &runtime->allgs, &known, &count));
 	struct gsd_plan_room room = {.elements = count + count / 16 + 1024,
 				     .links = count / 8 + 2 * threads + 64,
 				     .pieces = threads < MAX_PIECES ? threads : MAX_PIECES};
@@ -163,12 +136,12 @@ static struct gsd_error *make_threads(struct gsd_process *process, struct gsd_th
 }
 
 /* Makes larger what was too small in the last stop. */
-static struct gsd_error *enlarge(struct gsd_process *process, struct copy *copy)
+static struct gsd_error *enlarge(struct gsd_process *process, const struct gsd_runtime *runtime, struct copy *copy)
 {
 	if (copy->threads.overflow)
 		GSD_TRY(make_threads(process, &copy->threads));
 	if (copy->plan.element_overflow)
-		return size_plan(process, copy->threads.capacity, &copy->plan);
+		return size_plan(process, runtime, copy->threads.capacity, &copy->plan);
 	GSD_TRY(check_claim(process, &copy->plan));
 	GSD_TRY(gsd_capture_native_reserve(&copy->plan, copy->threads.capacity));
 	return gsd_plan_enlarge(&copy->plan, 2 * copy->plan.link_count + 64,
@@ -209,7 +182,7 @@ static struct gsd_error *copy_moment(struct gsd_process *process, const struct g
 	if (options->native)
 		GSD_TRY(gsd_capture_native_create(process, runtime, &copy->plan, &copy->native));
 	GSD_TRY(make_threads(process, &copy->threads));
-	GSD_TRY(size_plan(process, copy->threads.capacity, &copy->plan));
+	GSD_TRY(size_plan(process, runtime, copy->threads.capacity, &copy->plan));
 	for (;;) {
 		GSD_TRY(stop(process, options, stats, copy));
 		if (!copy->threads.overflow && !gsd_plan_overflowed(&copy->plan))
@@ -219,7 +192,7 @@ static struct gsd_error *copy_moment(struct gsd_process *process, const struct g
 								  "copy the goroutines of process %d",
 								  (int)gsd_process_pid(process)),
 						 "they outgrew the room that was made for them %d times", MAX_STOPS);
-		GSD_TRY(enlarge(process, copy));
+		GSD_TRY(enlarge(process, runtime, copy));
 	}
 	if (copy->plan.list_errnum != 0)
 		return gsd_error_create(GSD_ERROR_READ, copy->plan.list_errnum, "read the list of goroutines");

@@ -9,11 +9,10 @@
 #include "base/error.h"
 #include "base/touched.h"
 
-#define RUN_GAP           1024      /* headers closer than this are read in one run */
-#define RUN_BYTES         (1 << 20) /* a run does not get longer, so that one unreadable page costs little */
-#define PAGE_SIZE         4096
-#define CHAIN_GROWTH      4096                /* structs that the linked list may have got since it was looked at */
-#define WHOLE_STACK_BYTES ((uint64_t)1 << 20) /* a running stack without a thread on it is read whole up to here */
+#define RUN_GAP      1024      /* headers closer than this are read in one run */
+#define RUN_BYTES    (1 << 20) /* a run does not get longer, so that one unreadable page costs little */
+#define PAGE_SIZE    4096
+#define CHAIN_GROWTH 4096 /* structs that the linked list may have got since it was looked at */
 
 /* ---- preparing ---- */
 
@@ -411,7 +410,7 @@ static uint64_t stack_start(const struct gsd_plan *plan, const uint8_t *header, 
 	uint64_t sp = gsd_u64_at(header, rule->sp_first_offset);
 	if (sp == 0)
 		sp = gsd_u64_at(header, rule->sp_offset);
-	return running && (sp == 0 || high - low <= WHOLE_STACK_BYTES) ? low + 8 : sp;
+	return running && (sp == 0 || high - low <= GSD_WHOLE_STACK_BYTES) ? low + 8 : sp;
 }
 
 /* Plans element's stack; true when its thread is on another one. */

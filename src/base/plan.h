@@ -177,6 +177,9 @@ GSD_MUST_CHECK struct gsd_error *gsd_plan_enlarge(struct gsd_plan *plan, size_t 
 /** Frees the arrays of @p plan, apart from `fixed`. */
 void gsd_plan_free(struct gsd_plan *plan);
 
+/** The stack of a running element without a thread on it is read whole up to here. */
+#define GSD_WHOLE_STACK_BYTES ((uint64_t)1 << 20)
+
 #define GSD_PLAN_MAX_ELEMENTS    ((size_t)1 << 26)
 #define GSD_PLAN_MAX_STACK_BYTES ((size_t)1 << 36)
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "go/allgs.h"
 
+#include <inttypes.h>
 #include <stdlib.h>
 
 #include "base/error.h"
@@ -305,6 +306,36 @@ struct gsd_error *gsd_allgs_find(const struct gsd_program *program, const struct
 	return gsd_error_advise(error, "a program that has just been started has no goroutines yet: try again");
 }
 
+/* ---- reading it ---- */
+
+/* The length first: the array may grow while the target runs, and a longer array has all of a shorter one. */
+struct gsd_error *gsd_allgs_read(struct gsd_memory *memory, const struct gsd_allgs *allgs, uint64_t **goroutines_ret,
+				 size_t *count_ret)
+{
+	uint64_t length;
+	uint64_t array;
+	GSD_TRY(gsd_memory_read_u64(memory, allgs->length_address, &length));
+	GSD_TRY(gsd_memory_read_u64(memory, allgs->pointer_address, &array));
+	if (length > MAX_GOROUTINES)
+		return gsd_error_because(gsd_error_create(GSD_ERROR_CORRUPT, 0, "read the list of goroutines"),
+					 "it claims to have %" PRIu64 " entries", length);
+	uint64_t *goroutines = calloc((size_t)length + 1, sizeof *goroutines);
+	if (goroutines == NULL)
+		return gsd_error_no_memory();
+	struct gsd_error *error = gsd_memory_read(memory, array, goroutines, (size_t)length * sizeof *goroutines);
+	if (error != NULL) {
+		free(goroutines);
+		return error;
+	}
+	/* The last entries may not have been stored yet. They are new ones then: read again in the stop. */
+	size_t stored = 0;
+	while (stored < length && goroutines[stored] != 0)
+		stored++;
+	*goroutines_ret = goroutines;
+	*count_ret = stored;
+	return NULL;
+}
+
 /* ---- the finalizer flag ---- */
 
 /* Loads of 1 or 4 bytes, comparisons and tests of such operands; `immediate` bytes follow the displacement. */
@@ -357,13 +388,7 @@ struct gsd_error *gsd_finalizer_flag_find(const struct gsd_program *program, con
 {
 	bool old = gsd_code_go_minor(code) <= 19;
 	struct gsd_finalizer_flag flag = {.size = old ? 1 : 4, .mask = old ? 0xff : 2};
-	struct gsd_error *error = symbol(program, old ? "runtime.fingRunning" : "runtime.fingStatus", &flag.address);
-	if (error != NULL && gsd_error_code(error) == GSD_ERROR_NO_MEMORY)
-		return error;
-	if (error != NULL) {
-		gsd_error_destroy(error); /* a broken symbol table: as if there were none */
-		flag.address = 0;
-	}
+	GSD_TRY(gsd_program_symbol(program, old ? "runtime.fingRunning" : "runtime.fingStatus", &flag.address));
 	if (flag.address == 0)
 		flag.address = find_flag_in_code(program, code);
 	*flag_ret = flag;

@@ -34,6 +34,13 @@ GSD_MUST_CHECK struct gsd_error *gsd_allgs_find(const struct gsd_program *progra
 						const struct gsd_layout *layout, unsigned sources,
 						struct gsd_allgs *allgs_ret);
 
+/**
+ * The list as it is while the program runs: entries never change, and more may come. Up to the first that has not been
+ * stored yet. @p goroutines_ret is an array for the caller to free. Errors: GSD_ERROR_READ, _CORRUPT, _NO_MEMORY.
+ */
+GSD_MUST_CHECK struct gsd_error *gsd_allgs_read(struct gsd_memory *memory, const struct gsd_allgs *allgs,
+						uint64_t **goroutines_ret, size_t *count_ret);
+
 /** The runtime's word for "a finalizer is running", which decides whether its goroutine is the user's. */
 struct gsd_finalizer_flag {
 	uint64_t address; /**< 0: not found; then the goroutine's wait reason decides */

@@ -1,6 +1,22 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "go/function_code.h"
 
+#include "base/error.h"
+
+struct gsd_error *gsd_program_symbol(const struct gsd_program *program, const char *name, uint64_t *address_ret)
+{
+	bool found = false;
+	*address_ret = 0;
+	if (program->elf == NULL)
+		return NULL;
+	struct gsd_error *error = gsd_elf_symbol(program->elf, name, address_ret, &found);
+	if (error != NULL && gsd_error_code(error) == GSD_ERROR_NO_MEMORY)
+		return error;
+	*address_ret = found && error == NULL ? *address_ret + program->bias : 0;
+	gsd_error_destroy(error);
+	return NULL;
+}
+
 bool gsd_function_code_load(const struct gsd_program *program, const struct gsd_code *code, const char *name,
 			    struct gsd_function_code *function)
 {

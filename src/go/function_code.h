@@ -1,10 +1,17 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The code of a function of the runtime, and which of the program's variables it addresses. */
+/* The program's variables: by name, and those that a function of the runtime addresses. */
 #ifndef GSD_GO_FUNCTION_CODE_H
 #define GSD_GO_FUNCTION_CODE_H
 
 #include "go/allgs.h"
 #include "go/operands.h"
+
+/**
+ * The address of the variable @p name by the symbol table; 0 when there is none, or it is broken. Errors:
+ * GSD_ERROR_NO_MEMORY.
+ */
+GSD_MUST_CHECK struct gsd_error *gsd_program_symbol(const struct gsd_program *program, const char *name,
+						    uint64_t *address_ret);
 
 #define GSD_MAX_FUNCTION_CODE 8192 /* bytes of a function that are searched for operands */
 

@@ -223,21 +223,6 @@ static bool is_readable(const struct finder *finder, uint64_t address)
 
 /* ---- all of it ---- */
 
-/* By the symbol table; 0 when there is none, or it is broken. */
-static struct gsd_error *by_symbol(const struct gsd_program *program, const char *name, uint64_t *address_ret)
-{
-	bool found = false;
-	*address_ret = 0;
-	if (program->elf == NULL || name == NULL)
-		return NULL;
-	struct gsd_error *error = gsd_elf_symbol(program->elf, name, address_ret, &found);
-	if (error != NULL && gsd_error_code(error) == GSD_ERROR_NO_MEMORY)
-		return error;
-	gsd_error_destroy(error);
-	*address_ret = found && error == NULL ? *address_ret + program->bias : 0;
-	return NULL;
-}
-
 /* Fields of runtime.work and runtime.trace have no symbols of their own. */
 static const struct {
 	size_t member;
@@ -268,8 +253,8 @@ struct gsd_error *gsd_globals_find(const struct gsd_program *program, const stru
 	finder->data = &gsd_code_modules(code, &module_count)[0].data;
 	for (size_t i = 0; i < GSD_ARRAY_SIZE(variables) && error == NULL; i++) {
 		uint64_t address = 0;
-		if (!code_only)
-			error = by_symbol(program, variables[i].symbol, &address);
+		if (!code_only && variables[i].symbol != NULL)
+			error = gsd_program_symbol(program, variables[i].symbol, &address);
 		if (error == NULL && address == 0)
 			address = variables[i].find(finder);
 		if (address != 0 && variables[i].verify(finder, address))

@@ -8,7 +8,6 @@
 #include "base/hash.h"
 #include "go/signal_frame.h"
 
-#define MAX_STACK_BYTES    ((uint64_t)1 << 31) /* twice the runtime's own limit on 64-bit machines */
 #define STATUS_BIT(status) (UINT64_C(1) << (status))
 
 void gsd_goroutines_plan(const struct gsd_runtime *runtime, struct gsd_plan *plan)
@@ -31,7 +30,7 @@ void gsd_goroutines_plan(const struct gsd_runtime *runtime, struct gsd_plan *pla
 					.high_offset = layout->stack_high,
 					.sp_first_offset = layout->syscallsp,
 					.sp_offset = layout->sched_sp,
-					.max_stack_bytes = MAX_STACK_BYTES};
+					.max_stack_bytes = GSD_MAX_STACK_BYTES};
 }
 
 /* ---- state of an analysis ---- */
@@ -107,7 +106,7 @@ static void decode(const struct gsd_layout *layout, const uint8_t *g, struct hea
 	header->ancestors = word(g, layout->ancestors);
 	header->bubble = word(g, layout->bubble);
 	goroutine->stack_low = header->low;
-	if (header->high > header->low && header->high - header->low <= MAX_STACK_BYTES)
+	if (header->high > header->low && header->high - header->low <= GSD_MAX_STACK_BYTES)
 		goroutine->stack_size = (uint32_t)(header->high - header->low);
 	/* A new goroutine's saved pc is its entry; one that has run was saved behind a call. */
 	goroutine->never_ran = goroutine->status != GSD_STATUS_RUNNING && header->syscall_sp == 0 &&

@@ -9,6 +9,9 @@
 #include "go/snapshot.h"
 #include "go/unwind.h"
 
+/** A longer stack is not read: twice the runtime's own limit on 64-bit machines. */
+#define GSD_MAX_STACK_BYTES ((uint64_t)1 << 31)
+
 /** Fills in what @p plan must know of the runtime: the list, the stack rule, the links to threads. */
 void gsd_goroutines_plan(const struct gsd_runtime *runtime, struct gsd_plan *plan);
 

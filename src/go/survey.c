@@ -10,7 +10,6 @@
 #include "go/marks.h"
 #include "go/survey_table.h"
 
-#define MAX_STACK_BYTES   ((uint64_t)1 << 31)
 #define CHUNK_STACK_BYTES ((size_t)8 << 20) /* stacks of a chunk; a larger one makes a chunk for itself */
 #define MAX_STEPS         65536             /* goroutines that are looked at for a single step, in a round */
 #define STEPS_AT_ONCE     64
@@ -142,7 +141,7 @@ static bool stack_range(const struct gsd_sight *sight, enum gsd_stack_outcome *o
 	if (sight->low >= sight->high || sight->sp <= sight->low || sight->sp > sight->high)
 		return false;
 	*outcome_ret = GSD_STACK_TOO_LARGE;
-	if (sight->high - sight->sp > MAX_STACK_BYTES)
+	if (sight->high - sight->sp > GSD_MAX_STACK_BYTES)
 		return false;
 	*outcome_ret = GSD_STACK_READ;
 	return true;
@@ -163,7 +162,6 @@ static struct gsd_error *reserve_stacks(struct gsd_survey *survey, size_t bytes)
 
 /*
  * Plans the stacks of a chunk's entries, as far as their bytes go; returns how many entries that covers, at least one.
- * What is not settleable has no copy: its address is 0.
  */
 static size_t plan_stacks(struct gsd_survey *survey, const struct gsd_sight *sights, size_t count, size_t *bytes_ret)
 {
@@ -173,10 +171,7 @@ static size_t plan_stacks(struct gsd_survey *survey, const struct gsd_sight *sig
 		struct gsd_copied_goroutine *copy = &survey->copies[i];
 		*copy = (struct gsd_copied_goroutine){0};
 		survey->stack_ranges[i] = (struct gsd_range){0};
-		if (!sight->settleable || sight->dead)
-			continue;
-		copy->address = 1;
-		if (!stack_range(sight, &copy->outcome))
+		if (!sight->settleable || sight->dead || !stack_range(sight, &copy->outcome))
 			continue;
 		size_t length = (size_t)(sight->high - sight->sp);
 		if (i > 0 && bytes + length > CHUNK_STACK_BYTES) {
@@ -326,8 +321,8 @@ static size_t busy_bytes(const struct gsd_sight *sight)
 {
 	uint64_t size = sight->high > sight->low ? sight->high - sight->low : 0;
 	uint64_t used = sight->sp > sight->low && sight->sp <= sight->high ? sight->high - sight->sp : size;
-	uint64_t bytes = size <= ((uint64_t)1 << 20) ? size : used;
-	return sight->dead || bytes > MAX_STACK_BYTES ? 0 : (size_t)bytes;
+	uint64_t bytes = size <= GSD_WHOLE_STACK_BYTES ? size : used;
+	return sight->dead || bytes > GSD_MAX_STACK_BYTES ? 0 : (size_t)bytes;
 }
 
 static struct gsd_error *visit_before(struct gsd_survey *survey, size_t index, const struct gsd_sight *sight)

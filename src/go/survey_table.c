@@ -1,11 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "go/survey_table.h"
 
-#include <inttypes.h>
 #include <stdlib.h>
 
 #include "base/error.h"
-#include "base/plan.h"
 
 #define CHUNK_BYTES ((size_t)1 << 20) /* headers of a chunk: what stays in cache */
 #define RUN_GAP     1024              /* headers closer than this are read in one run */
@@ -63,22 +61,16 @@ void gsd_survey_table_add(struct gsd_survey_table *table, uint64_t address)
 	table->count++;
 }
 
-/* The length first: a longer array has all of a shorter one. */
 struct gsd_error *gsd_survey_table_read_list(struct gsd_survey_table *table, const struct gsd_allgs *allgs)
 {
-	uint64_t length;
-	uint64_t array;
-	GSD_TRY(gsd_memory_read_u64(table->memory, allgs->length_address, &length));
-	GSD_TRY(gsd_memory_read_u64(table->memory, allgs->pointer_address, &array));
-	if (length > GSD_PLAN_MAX_ELEMENTS)
-		return gsd_error_because(gsd_error_create(GSD_ERROR_CORRUPT, 0, "read the list of goroutines"),
-					 "it claims to have %" PRIu64 " entries", length);
-	GSD_TRY(gsd_survey_table_reserve(table, (size_t)length));
-	GSD_TRY(gsd_memory_read(table->memory, array, table->addresses, (size_t)length * sizeof array));
-	/* The last entries may not have been stored yet: the stop will read them. */
-	while (table->count < length && table->addresses[table->count] != 0)
-		gsd_survey_table_add(table, table->addresses[table->count]);
-	return NULL;
+	uint64_t *addresses;
+	size_t count;
+	GSD_TRY(gsd_allgs_read(table->memory, allgs, &addresses, &count));
+	struct gsd_error *error = gsd_survey_table_reserve(table, count);
+	while (error == NULL && table->count < count)
+		gsd_survey_table_add(table, addresses[table->count]);
+	free(addresses);
+	return error;
 }
 
 /* ---- the order in memory ---- */
