@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* What a moment means for people: labels, references, mappings, names, figures. All of it after the target runs again.
+ */
+#ifndef GSD_DESCRIBE_H
+#define GSD_DESCRIBE_H
+
+#include "capture.h"
+#include "capture_native.h"
+#include "target/stop.h"
+
+/** What taking the moment has left beside the analysis. */
+struct gsd_taken {
+	const struct gsd_stop_figures *figures;
+	struct gsd_capture_native *native; /**< NULL: C frames are not wanted */
+	size_t thread_count;
+};
+
+/**
+ * Completes the snapshot and the stats of @p capture, whose analysis is there. Everything that outputs need of the
+ * target is read here: afterwards it may end. Errors: GSD_ERROR_NO_MEMORY, and those of reading files.
+ */
+GSD_MUST_CHECK struct gsd_error *gsd_describe(struct gsd_capture *capture, struct gsd_process *process,
+					      const struct gsd_taken *taken);
+
+#endif
