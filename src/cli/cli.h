@@ -2,11 +2,10 @@
 /*
  * The command line: the first client of libgostackdump, and a client like any other.
  *
- * Lives here: the table of options and commands (options.c), the help and the manual's OPTIONS made from it (help.c),
- * what -o means (outputs.c), messages and quoting (messages.c), the --stats line (stats.c), the commands (dump.c) and
- * the exit statuses.
- * May use: the public header gostackdump.h and libc. May not use: anything else of src/. Nothing here knows what a
- * goroutine looks like, and nothing outside of here prints.
+ * Lives here: the tables of commands (commands.c) and options (options.c), the help and the manual's OPTIONS made from
+ * it (help.c), what -o means (outputs.c), messages and quoting (messages.c), the --stats line (stats.c), the commands
+ * (dump.c) and the exit statuses. May use: the public header gostackdump.h and libc. May not use: anything else of
+ * src/. Nothing here knows what a goroutine looks like, and nothing outside of here prints.
  */
 #ifndef GSD_CLI_CLI_H
 #define GSD_CLI_CLI_H
@@ -33,12 +32,14 @@ enum show { SHOW_NOTHING, SHOW_HELP, SHOW_VERSION, SHOW_MANUAL };
 
 /** Everything that the arguments and the environment say. Strings belong to argv. */
 struct invocation {
-	enum command command;
+	const struct command_row *command;
 	enum show show;
 	pid_t *pids;
 	size_t pid_count;
 	struct output *outputs;
 	size_t output_count;
+	char **operands; /**< what follows the options, for commands that take some */
+	size_t operand_count;
 	const struct format *format; /**< -f, or NULL */
 	const char *stats_path;      /**< --stats, or NULL */
 	bool quiet;

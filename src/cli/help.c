@@ -32,12 +32,26 @@ static void print_entry(const char *label, const char *text)
 	putchar('\n');
 }
 
-static void print_options(void)
+static bool in_group(const struct option_row *row, int group, const struct command_row *command)
+{
+	return (int)row->group == group && row->help != NULL && (row->commands & command->bit) != 0;
+}
+
+static bool has_group(int group, const struct command_row *command)
+{
+	const struct option_row *row = option_table;
+	while (row->name != NULL && !in_group(row, group, command))
+		row++;
+	return row->name != NULL;
+}
+
+static void print_options(const struct command_row *command)
 {
 	for (int group = 0; group < GROUP_COUNT; group++) {
-		printf("\n%s:\n", option_groups[group]);
+		if (has_group(group, command))
+			printf("\n%s:\n", option_groups[group]);
 		for (const struct option_row *row = option_table; row->name != NULL; row++) {
-			if ((int)row->group != group || row->help == NULL)
+			if (!in_group(row, group, command))
 				continue;
 			char label[64], letter[8] = "    ";
 			if (row->letter < 256)
@@ -71,35 +85,28 @@ static void print_formats(void)
 	       "Without -o and -f a terminal gets the report, a pipe or a file gzipped pprof.\n");
 }
 
-static const struct {
-	const char *status;
-	const char *meaning;
-} statuses[] = {
-	{"0", "complete"},
-	{"1", "partial: some goroutines could not be read or settled, or a process or file is missing; standard error "
-	      "says what and why"},
-	{"2", "nothing captured or nothing written"},
-	{"64", "wrong usage"},
-};
-
-void help_print(void)
+/* What there is to choose from, under the default command's own help. */
+static void print_commands(void)
 {
-	printf("Says what every goroutine of a running Go program is doing, from outside: no\n"
-	       "code in the program, no symbols, no restart. Stops it for a moment only.\n\n");
+	if (command_table[1].name == NULL)
+		return;
+	printf("\nCommands ('gostackdump COMMAND --help' says more):\n");
 	for (const struct command_row *row = command_table; row->name != NULL; row++)
-		printf("%s %s\n", row == command_table ? "Usage:" : "      ", row->usage);
-	print_options();
-	print_formats();
+		print_entry(row->name, row->help);
+}
+
+void help_print(const struct command_row *command)
+{
+	printf("%s\nUsage: gostackdump %s\n", command->about, command->usage);
+	if (command == command_table)
+		print_commands();
+	print_options(command);
+	if (command->bit == COMMAND_DUMP)
+		print_formats();
 	printf("\nExit status:\n");
-	for (size_t i = 0; i < sizeof statuses / sizeof statuses[0]; i++)
-		print_entry(statuses[i].status, statuses[i].meaning);
-	printf("\nExamples:\n"
-	       "  gostackdump -p 4242                        the report, here\n"
-	       "  gostackdump -p 4242 -o goroutine.pb.gz     a profile for go tool pprof\n"
-	       "  gostackdump -p 4242 -o a.pb.gz -o report:a.out\n"
-	       "                                             both, of the same moment\n"
-	       "  gostackdump -p 4242 -p 4343 -o dumps/      two processes, into a directory\n"
-	       "  gostackdump -p 4242 | ssh host 'cat > goroutine.pb.gz'\n");
+	for (const struct status_row *row = command->statuses; row->status != NULL; row++)
+		print_entry(row->status, row->meaning);
+	printf("\nExamples:\n%s", command->examples);
 }
 
 /* Text for roff: hyphens that are to be typed as they are, and no line that begins with a control character. */
@@ -132,15 +139,23 @@ static void print_roff_option(const struct option_row *row)
 	printf(".\n");
 }
 
-void help_print_manual(void)
+static void print_roff_options(const struct command_row *command)
 {
-	printf(".SH OPTIONS\n");
+	printf(".SH OPTIONS");
+	if (command_table[1].name != NULL)
+		printf(" OF %s", command->name);
+	printf("\n");
 	for (int group = 0; group < GROUP_COUNT; group++) {
-		printf(".SS %s\n", option_groups[group]);
+		if (has_group(group, command))
+			printf(".SS %s\n", option_groups[group]);
 		for (const struct option_row *row = option_table; row->name != NULL; row++)
-			if ((int)row->group == group && row->help != NULL)
+			if (in_group(row, group, command))
 				print_roff_option(row);
 	}
+}
+
+static void print_roff_formats(void)
+{
 	printf(".SH FORMATS\n");
 	for (const struct format *format = formats; format->name != NULL; format++) {
 		char label[64];
@@ -153,7 +168,18 @@ void help_print_manual(void)
 		print_roff(format->help);
 		printf(".\n");
 	}
+}
+
+void help_print_manual(void)
+{
+	for (const struct command_row *command = command_table; command->name != NULL; command++)
+		print_roff_options(command);
+	print_roff_formats();
 	printf(".SH EXIT STATUS\n");
-	for (size_t i = 0; i < sizeof statuses / sizeof statuses[0]; i++)
-		printf(".TP\n.B %s\n%s.\n", statuses[i].status, statuses[i].meaning);
+	for (const struct command_row *command = command_table; command->name != NULL; command++) {
+		if (command_table[1].name != NULL)
+			printf(".SS Of %s\n", command->name);
+		for (const struct status_row *row = command->statuses; row->status != NULL; row++)
+			printf(".TP\n.B %s\n%s.\n", row->status, row->meaning);
+	}
 }

@@ -3,8 +3,10 @@
 #ifndef GSD_CLI_HELP_H
 #define GSD_CLI_HELP_H
 
-/** Prints --help to standard output. */
-void help_print(void);
+#include "cli/commands.h"
+
+/** Prints the --help of @p command to standard output. */
+void help_print(const struct command_row *command);
 /** Prints the OPTIONS and FORMATS sections of docs/gostackdump.1 to standard output. */
 void help_print_manual(void);
 

@@ -28,10 +28,10 @@ static void ignore_write_signals(void)
 	signal(SIGXFSZ, SIG_IGN);
 }
 
-static enum status show(enum show what)
+static enum status show(enum show what, const struct command_row *command)
 {
 	if (what == SHOW_HELP)
-		help_print();
+		help_print(command);
 	else if (what == SHOW_MANUAL)
 		help_print_manual();
 	else
@@ -53,9 +53,9 @@ int main(int argc, char **argv)
 	if (!invocation_parse(argc, argv, &invocation))
 		message_hint("'gostackdump --help' lists the options");
 	else if (invocation.show != SHOW_NOTHING)
-		status = show(invocation.show);
+		status = show(invocation.show, invocation.command);
 	else
-		status = dump_run(&invocation);
+		status = invocation.command->run(&invocation);
 	invocation_clear(&invocation);
 	return (int)status;
 }

@@ -20,12 +20,6 @@ const char *const option_groups[GROUP_COUNT] = {
 	[GROUP_MESSAGES] = "Messages and help",
 };
 
-const struct command_row command_table[] = {
-	{COMMAND_DUMP, "dump", "gostackdump [dump] -p PID [options]",
-	 "what every goroutine of a running process is doing; the default command"},
-	{0, NULL, NULL, NULL},
-};
-
 enum {
 	LETTERLESS = 256,
 	OPTION_MAX_PAUSE,
@@ -247,12 +241,15 @@ static bool parse_options(int argc, char **argv, struct invocation *invocation)
 		if (letter == '?' || letter == ':')
 			return refuse_option(letter, argv[before]);
 		const struct option_row *row = find_row(letter);
-		if (!(row->commands & invocation->command))
-			return usage_error("--%s does not belong to this command", row->name);
+		if (!(row->commands & invocation->command->bit))
+			return usage_error("--%s does not belong to the command %s", row->name,
+					   invocation->command->name);
 		if (!row->take(invocation, optarg))
 			return false;
 	}
-	if (invocation->show != SHOW_NOTHING || optind >= argc)
+	invocation->operands = argv + optind;
+	invocation->operand_count = (size_t)(argc - optind);
+	if (invocation->show != SHOW_NOTHING || optind >= argc || invocation->command->takes_operands)
 		return true;
 	uint64_t pid;
 	usage_error("unexpected argument '%s'", argv[optind]);
@@ -264,7 +261,7 @@ static bool parse_options(int argc, char **argv, struct invocation *invocation)
 /* The command is the first word, if that is no option. */
 static bool parse_command(int *argc, char ***argv, struct invocation *invocation)
 {
-	invocation->command = COMMAND_DUMP;
+	invocation->command = command_table;
 	if (*argc < 2 || (*argv)[1][0] == '-')
 		return true;
 	const char *name = (*argv)[1];
@@ -277,7 +274,7 @@ static bool parse_command(int *argc, char ***argv, struct invocation *invocation
 	struct suggestion suggestion = {.word = name};
 	for (const struct command_row *row = command_table; row->name != NULL; row++) {
 		if (strcmp(row->name, name) == 0) {
-			invocation->command = row->command;
+			invocation->command = row;
 			(*argc)--;
 			(*argv)++;
 			return true;
@@ -308,11 +305,8 @@ bool invocation_parse(int argc, char **argv, struct invocation *invocation)
 		return usage_error("no memory for the arguments");
 	if (!parse_command(&argc, &argv, invocation) || !parse_options(argc, argv, invocation))
 		return false;
-	if (invocation->show != SHOW_NOTHING)
-		return true;
-	if (invocation->pid_count == 0)
-		return usage_error("which process? Give its id with -p PID");
-	return parse_environment(invocation) && outputs_decide(invocation);
+	return invocation->show != SHOW_NOTHING ||
+	       (parse_environment(invocation) && invocation->command->check(invocation));
 }
 
 void invocation_clear(struct invocation *invocation)

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "cli/commands.h"
+
+#include "cli/messages.h"
+#include "cli/outputs.h"
+
+static bool check_dump(struct invocation *invocation)
+{
+	if (invocation->pid_count == 0)
+		return usage_error("which process? Give its id with -p PID");
+	return outputs_decide(invocation);
+}
+
+static const struct status_row dump_statuses[] = {
+	{"0", "complete"},
+	{"1", "partial: some goroutines could not be read or settled, or a process or file is missing; standard error "
+	      "says what and why"},
+	{"2", "nothing captured or nothing written"},
+	{"64", "wrong usage"},
+	{NULL, NULL},
+};
+
+const struct command_row command_table[] = {
+	{.bit = COMMAND_DUMP,
+	 .name = "dump",
+	 .usage = "[dump] -p PID [options]",
+	 .help = "what every goroutine of a running process is doing; the default command",
+	 .about = "Says what every goroutine of a running Go program is doing, from outside: no\n"
+		  "code in the program, no symbols, no restart. Stops it for a moment only.\n",
+	 .check = check_dump,
+	 .run = dump_run,
+	 .statuses = dump_statuses,
+	 .examples = "  gostackdump -p 4242                        the report, here\n"
+		     "  gostackdump -p 4242 -o goroutine.pb.gz     a profile for go tool pprof\n"
+		     "  gostackdump -p 4242 -o a.pb.gz -o report:a.out\n"
+		     "                                             both, of the same moment\n"
+		     "  gostackdump -p 4242 -p 4343 -o dumps/      two processes, into a directory\n"
+		     "  gostackdump -p 4242 | ssh host 'cat > goroutine.pb.gz'\n"},
+	{.name = NULL},
+};
