@@ -19,8 +19,7 @@
 #include "go/survey.h"
 #include "program.h"
 #include "target/parallel.h"
-#include "target/process.h"
-#include "target/stop.h"
+#include "target/target.h"
 
 #define DEFAULT_MAX_PAUSE_NS UINT64_C(1000000000)
 #define DEFAULT_MAX_FRAMES   4096
@@ -59,12 +58,12 @@ struct window {
 };
 
 /* The stop window: the target stands still between halt and release. Nothing is allocated, logged or parsed here. */
-static void stop_window(struct gsd_tracer *tracer, void *context)
+static void stop_window(struct gsd_stop *stop, void *context)
 {
 	struct window *window = context;
-	if (gsd_tracer_halt(tracer))
+	if (gsd_stop_halt(stop))
 		gsd_plan_run(window->plan, window->memory, window->threads);
-	gsd_tracer_release(tracer);
+	gsd_stop_release(stop);
 }
 
 /* ---- copying ---- */
@@ -90,24 +89,23 @@ static void copy_free(struct copy *copy)
  * Stacks are copied from where their goroutines are, which was written once: a target that claims far more than it has
  * memory makes its goroutines up. Twice, since a running one is copied whole before its thread has stopped.
  */
-static struct gsd_error *check_claim(const struct gsd_process *process, const struct gsd_plan *plan)
+static struct gsd_error *check_claim(const struct gsd_target *target, const struct gsd_plan *plan)
 {
-	uint64_t has = gsd_process_memory_bytes(process);
+	uint64_t has = gsd_target_memory_bytes(target);
 	if (has == 0 || plan->stack_bytes_needed / 2 <= has + CLAIM_SLACK)
 		return NULL;
-	return gsd_error_because(gsd_error_create(GSD_ERROR_CORRUPT, 0, "make room for the stacks of process %d",
-						  (int)gsd_process_pid(process)),
+	return gsd_error_because(gsd_error_create(GSD_ERROR_CORRUPT, 0, "make room for the stacks of %s", target->name),
 				 "its goroutines claim %zu MiB of them, and it has %" PRIu64 " MiB of memory",
 				 plan->stack_bytes_needed >> 20, has >> 20);
 }
 
 /* Sizes the plan by a look at the running target. */
-static struct gsd_error *size_plan(struct gsd_process *process, const struct gsd_runtime *runtime, size_t threads,
+static struct gsd_error *size_plan(struct gsd_target *target, const struct gsd_runtime *runtime, size_t threads,
 				   struct gsd_plan *plan)
 {
 	uint64_t *known;
 	size_t count;
-	struct gsd_memory *memory = gsd_process_memory(process);
+	struct gsd_memory *memory = target->memory;
 	GSD_TRY(gsd_allgs_read(memory, &runtime->allgs, &known, &count));
 	struct gsd_plan_room room = {.elements = count + count / 16 + 1024,
 				     .links = count / 8 + 2 * threads + 64,
@@ -119,29 +117,29 @@ static struct gsd_error *size_plan(struct gsd_process *process, const struct gsd
 	gsd_plan_run(plan, memory, &none);
 	if (plan->list_errnum != 0)
 		return gsd_error_create(GSD_ERROR_READ, plan->list_errnum, "read the list of goroutines");
-	GSD_TRY(check_claim(process, plan));
+	GSD_TRY(check_claim(target, plan));
 	GSD_TRY(gsd_capture_native_reserve(plan, threads));
 	return gsd_plan_enlarge(plan, plan->link_count + plan->link_count / 4 + 2 * threads + 64,
 				plan->stack_bytes_needed + plan->stack_bytes_needed / 16 + STACK_SLACK);
 }
 
-static struct gsd_error *make_threads(struct gsd_process *process, struct gsd_threads *threads)
+static struct gsd_error *make_threads(struct gsd_target *target, struct gsd_threads *threads)
 {
 	size_t capacity;
-	GSD_TRY(gsd_process_thread_capacity(process, &capacity));
+	GSD_TRY(gsd_target_thread_capacity(target, &capacity));
 	free(threads->items);
 	*threads = (struct gsd_threads){.items = calloc(capacity, sizeof *threads->items), .capacity = capacity};
 	return threads->items == NULL ? gsd_error_no_memory() : NULL;
 }
 
 /* Makes larger what was too small in the last stop. */
-static struct gsd_error *enlarge(struct gsd_process *process, const struct gsd_runtime *runtime, struct copy *copy)
+static struct gsd_error *enlarge(struct gsd_target *target, const struct gsd_runtime *runtime, struct copy *copy)
 {
 	if (copy->threads.overflow)
-		GSD_TRY(make_threads(process, &copy->threads));
+		GSD_TRY(make_threads(target, &copy->threads));
 	if (copy->plan.element_overflow)
-		return size_plan(process, runtime, copy->threads.capacity, &copy->plan);
-	GSD_TRY(check_claim(process, &copy->plan));
+		return size_plan(target, runtime, copy->threads.capacity, &copy->plan);
+	GSD_TRY(check_claim(target, &copy->plan));
 	GSD_TRY(gsd_capture_native_reserve(&copy->plan, copy->threads.capacity));
 	return gsd_plan_enlarge(&copy->plan, 2 * copy->plan.link_count + 64,
 				2 * copy->plan.stack_bytes_needed + STACK_SLACK);
@@ -159,12 +157,12 @@ static void prepare_copy(const struct gsd_runtime *runtime, struct copy *copy)
 	copy->plan.fixed_count = copy->flag_count;
 }
 
-static struct gsd_error *stop(struct gsd_process *process, const struct gsd_capture_options *options,
+static struct gsd_error *stop(struct gsd_target *target, const struct gsd_capture_options *options,
 			      struct gsd_stats *stats, struct copy *copy)
 {
 	uint64_t max_pause_ns = options->max_pause_ns != 0 ? options->max_pause_ns : DEFAULT_MAX_PAUSE_NS;
-	struct window window = {.plan = &copy->plan, .memory = gsd_process_memory(process), .threads = &copy->threads};
-	GSD_TRY(gsd_process_stop(process, max_pause_ns, &copy->threads, stop_window, &window, &copy->figures));
+	struct window window = {.plan = &copy->plan, .memory = target->memory, .threads = &copy->threads};
+	GSD_TRY(gsd_target_stop(target, max_pause_ns, &copy->threads, stop_window, &window, &copy->figures));
 	stats->stops++;
 	stats->pause_total_ns += copy->figures.pause_ns;
 	if (copy->figures.pause_ns > stats->pause_ns)
@@ -173,25 +171,24 @@ static struct gsd_error *stop(struct gsd_process *process, const struct gsd_capt
 }
 
 /* Stops the target until everything fitted. */
-static struct gsd_error *copy_moment(struct gsd_process *process, const struct gsd_runtime *runtime,
+static struct gsd_error *copy_moment(struct gsd_target *target, const struct gsd_runtime *runtime,
 				     const struct gsd_capture_options *options, struct gsd_stats *stats,
 				     struct copy *copy)
 {
 	prepare_copy(runtime, copy);
 	if (options->native)
-		GSD_TRY(gsd_capture_native_create(process, runtime, &copy->plan, &copy->native));
-	GSD_TRY(make_threads(process, &copy->threads));
-	GSD_TRY(size_plan(process, runtime, copy->threads.capacity, &copy->plan));
+		GSD_TRY(gsd_capture_native_create(target, runtime, &copy->plan, &copy->native));
+	GSD_TRY(make_threads(target, &copy->threads));
+	GSD_TRY(size_plan(target, runtime, copy->threads.capacity, &copy->plan));
 	for (;;) {
-		GSD_TRY(stop(process, options, stats, copy));
+		GSD_TRY(stop(target, options, stats, copy));
 		if (!copy->threads.overflow && !gsd_plan_overflowed(&copy->plan))
 			break;
 		if (stats->stops == MAX_STOPS)
-			return gsd_error_because(gsd_error_create(GSD_ERROR_INTERNAL, 0,
-								  "copy the goroutines of process %d",
-								  (int)gsd_process_pid(process)),
-						 "they outgrew the room that was made for them %d times", MAX_STOPS);
-		GSD_TRY(enlarge(process, runtime, copy));
+			return gsd_error_because(
+				gsd_error_create(GSD_ERROR_INTERNAL, 0, "copy the goroutines of %s", target->name),
+				"they outgrew the room that was made for them %d times", MAX_STOPS);
+		GSD_TRY(enlarge(target, runtime, copy));
 	}
 	if (copy->plan.list_errnum != 0)
 		return gsd_error_create(GSD_ERROR_READ, copy->plan.list_errnum, "read the list of goroutines");
@@ -212,7 +209,7 @@ static uint32_t stack_depth_setting(const char *settings)
 
 /* Where Go's own goroutine profile cuts: 32 frames up to 1.22, then the setting (runtime/runtime1.go,
  * runtime/mprof.go). */
-static struct gsd_error *go_frame_limit(struct gsd_process *process, const struct gsd_runtime *runtime,
+static struct gsd_error *go_frame_limit(struct gsd_target *target, const struct gsd_runtime *runtime,
 					uint32_t *limit_ret)
 {
 	if (runtime->go_minor < 23) {
@@ -220,7 +217,7 @@ static struct gsd_error *go_frame_limit(struct gsd_process *process, const struc
 		return NULL;
 	}
 	char *settings = NULL;
-	GSD_TRY(gsd_process_environment(process, "GODEBUG", &settings));
+	GSD_TRY(gsd_target_environment(target, "GODEBUG", &settings));
 	uint32_t limit = stack_depth_setting(settings);
 	free(settings);
 	if (limit == 0 && runtime->modinfo != NULL) {
@@ -239,13 +236,13 @@ static uint64_t stacks_read(const struct gsd_plan *plan)
 	return count;
 }
 
-static struct gsd_error *analysis_options(struct gsd_capture *capture, struct gsd_process *process,
+static struct gsd_error *analysis_options(struct gsd_capture *capture, struct gsd_target *target,
 					  const struct gsd_capture_options *options,
 					  struct gsd_analysis_options *how_ret)
 {
 	bool like_go = options->max_frames == GSD_MAX_FRAMES_GO;
 	if (like_go)
-		GSD_TRY(go_frame_limit(process, &capture->runtime, &capture->snapshot.go_frame_limit));
+		GSD_TRY(go_frame_limit(target, &capture->runtime, &capture->snapshot.go_frame_limit));
 	*how_ret = (struct gsd_analysis_options){
 		.unwind = options->unwind,
 		/*
@@ -271,13 +268,13 @@ static void read_flag(const struct gsd_runtime *runtime, const struct copy *copy
 
 /* ---- the moment in one stop: everything is copied in it ---- */
 
-static struct gsd_error *take_one_stop(struct gsd_capture *capture, struct gsd_process *process,
+static struct gsd_error *take_one_stop(struct gsd_capture *capture, struct gsd_target *target,
 				       const struct gsd_capture_options *options, struct copy *copy)
 {
 	struct gsd_analysis_options how;
 	struct gsd_moment moment = {.plan = &copy->plan, .threads = &copy->threads};
-	GSD_TRY(copy_moment(process, &capture->runtime, options, &capture->stats, copy));
-	GSD_TRY(analysis_options(capture, process, options, &how));
+	GSD_TRY(copy_moment(target, &capture->runtime, options, &capture->stats, copy));
+	GSD_TRY(analysis_options(capture, target, options, &how));
 	if (copy->native != NULL)
 		GSD_TRY(gsd_capture_native_open(copy->native, &capture->runtime, &copy->plan, &copy->threads,
 						&how.c_frames));
@@ -299,18 +296,18 @@ static struct gsd_plan_room room_for(const struct gsd_survey_size *size, size_t 
 }
 
 /* One round: a last look, the stop, the look after. @p settled_ret: everything is. */
-static struct gsd_error *take_round(struct gsd_capture *capture, struct gsd_process *process,
+static struct gsd_error *take_round(struct gsd_capture *capture, struct gsd_target *target,
 				    const struct gsd_capture_options *options, struct gsd_survey *survey,
 				    struct copy *copy, size_t *factor, size_t *ambiguous_ret)
 {
 	struct gsd_around around = {.threads = &copy->threads};
-	GSD_TRY(make_threads(process, &copy->threads));
+	GSD_TRY(make_threads(target, &copy->threads));
 	GSD_TRY(gsd_survey_before_stop(survey));
 	struct gsd_survey_size size = gsd_survey_size(survey);
 	struct gsd_plan_room room = room_for(&size, copy->threads.capacity, *factor);
 	prepare_copy(&capture->runtime, copy);
 	GSD_TRY(gsd_survey_plan(survey, &room, &copy->flag_range, copy->flag_count, &copy->plan));
-	GSD_TRY(stop(process, options, &capture->stats, copy));
+	GSD_TRY(stop(target, options, &capture->stats, copy));
 	capture->stats.rounds++;
 	*ambiguous_ret = SIZE_MAX;
 	if (copy->plan.list_errnum != 0)
@@ -326,7 +323,7 @@ static struct gsd_error *take_round(struct gsd_capture *capture, struct gsd_proc
 	return gsd_survey_after_stop(survey, ambiguous_ret);
 }
 
-static struct gsd_error *take_rounds(struct gsd_capture *capture, struct gsd_process *process,
+static struct gsd_error *take_rounds(struct gsd_capture *capture, struct gsd_target *target,
 				     const struct gsd_capture_options *options, struct gsd_survey *survey,
 				     struct copy *copy, size_t *ambiguous_ret)
 {
@@ -335,7 +332,7 @@ static struct gsd_error *take_rounds(struct gsd_capture *capture, struct gsd_pro
 	GSD_TRY(gsd_survey_first_look(survey));
 	GSD_TRY(gsd_survey_look(survey));
 	for (int round = 0; round < MAX_ROUNDS; round++) {
-		GSD_TRY(take_round(capture, process, options, survey, copy, &factor, ambiguous_ret));
+		GSD_TRY(take_round(capture, target, options, survey, copy, &factor, ambiguous_ret));
 		if (*ambiguous_ret == 0)
 			return NULL;
 		if (*ambiguous_ret != SIZE_MAX && *ambiguous_ret > before && *ambiguous_ret > FEW_AMBIGUOUS)
@@ -358,30 +355,31 @@ static struct gsd_error *finish_survey(struct gsd_capture *capture, struct gsd_s
 	return NULL;
 }
 
-static struct gsd_error *take_survey(struct gsd_capture *capture, struct gsd_process *process,
+static struct gsd_error *take_survey(struct gsd_capture *capture, struct gsd_target *target,
 				     const struct gsd_capture_options *options, struct copy *copy, bool *settled_ret)
 {
 	struct gsd_analysis_options how;
 	struct gsd_analyst *analyst = NULL;
 	struct gsd_survey *survey = NULL;
 	size_t ambiguous = SIZE_MAX;
-	GSD_TRY(analysis_options(capture, process, options, &how));
+	GSD_TRY(analysis_options(capture, target, options, &how));
 	struct gsd_error *error = gsd_analyst_create(&capture->runtime, &how, &analyst);
-	struct gsd_parallel_memory *parallel = gsd_parallel_memory_create(process);
+	struct gsd_parallel_memory *parallel = gsd_parallel_memory_create(target->process);
 	if (error == NULL)
-		error = gsd_survey_create(&capture->runtime, analyst, gsd_parallel_memory(parallel, process), &survey);
+		error = gsd_survey_create(&capture->runtime, analyst, gsd_parallel_memory(parallel, target->process),
+					  &survey);
 	if (error == NULL)
-		error = take_rounds(capture, process, options, survey, copy, &ambiguous);
+		error = take_rounds(capture, target, options, survey, copy, &ambiguous);
 	*settled_ret = error == NULL && ambiguous == 0;
 	if (*settled_ret)
 		error = finish_survey(capture, survey, analyst);
 	gsd_survey_destroy(survey);
 	gsd_analyst_destroy(analyst);
-	gsd_parallel_memory_destroy(parallel, process);
+	gsd_parallel_memory_destroy(parallel, target->process);
 	return error;
 }
 
-static struct gsd_error *take_moment(struct gsd_capture *capture, struct gsd_process *process,
+static struct gsd_error *take_moment(struct gsd_capture *capture, struct gsd_target *target,
 				     const struct gsd_capture_options *options, struct copy *copy)
 {
 	bool settled = false;
@@ -389,11 +387,11 @@ static struct gsd_error *take_moment(struct gsd_capture *capture, struct gsd_pro
 	bool possible = gsd_survey_possible(&capture->runtime) && !options->native;
 	capture->snapshot.mode = "atomic";
 	if (possible)
-		GSD_TRY(take_survey(capture, process, options, copy, &settled));
+		GSD_TRY(take_survey(capture, target, options, copy, &settled));
 	if (settled)
 		return NULL;
 	capture->snapshot.mode = possible ? "atomic-fallback" : "atomic";
-	return take_one_stop(capture, process, options, copy);
+	return take_one_stop(capture, target, options, copy);
 }
 
 /* ---- all of it ---- */
@@ -412,18 +410,18 @@ static struct gsd_error *check_options(const struct gsd_capture_options *options
 	return NULL;
 }
 
-static struct gsd_error *capture_from(struct gsd_capture *capture, struct gsd_process *process,
+static struct gsd_error *capture_from(struct gsd_capture *capture, struct gsd_target *target,
 				      const struct gsd_capture_options *options)
 {
 	struct gsd_object object;
-	GSD_TRY(gsd_find_runtime(process, options, &object, &capture->runtime));
+	GSD_TRY(gsd_find_runtime(target, options, &object, &capture->runtime));
 	uint64_t prepared_ns = gsd_clock_ns(CLOCK_MONOTONIC);
 	capture->stats.prepare_ns = prepared_ns - capture->started_ns;
 	struct copy copy = {0};
-	struct gsd_error *error = take_moment(capture, process, options, &copy);
+	struct gsd_error *error = take_moment(capture, target, options, &copy);
 	capture->stats.capture_ns = gsd_clock_ns(CLOCK_MONOTONIC) - prepared_ns;
 	if (error == NULL)
-		error = gsd_describe(capture, process,
+		error = gsd_describe(capture, target,
 				     &(struct gsd_taken){.figures = &copy.figures,
 							 .native = copy.native,
 							 .thread_count = copy.threads.count});
@@ -433,28 +431,31 @@ static struct gsd_error *capture_from(struct gsd_capture *capture, struct gsd_pr
 	return error;
 }
 
-static struct gsd_error *capture_open(struct gsd_capture *capture, pid_t pid, const struct gsd_capture_options *options)
+static struct gsd_error *capture_target(struct gsd_capture *capture, struct gsd_target *target,
+					const struct gsd_capture_options *options)
 {
-	struct gsd_process *process;
-	GSD_TRY(gsd_process_open(pid, &process));
-	capture->stats.pid = (uint64_t)pid;
-	const char *exe = gsd_process_exe_path(process);
-	capture->stats.exe = gsd_arena_string(&capture->arena, exe, strlen(exe));
-	struct gsd_error *error =
-		capture->stats.exe == NULL ? gsd_error_no_memory() : capture_from(capture, process, options);
-	const char *change = NULL;
-	if (error != NULL && gsd_process_replaced(process))
-		change = "it called execve while we looked, and runs another program now: try again";
-	else if (error != NULL && gsd_process_ended(process))
-		change = "it exited while we looked";
-	if (change != NULL) {
-		/* Whatever could not be found or read: that is why. */
-		gsd_error_destroy(error);
-		error = gsd_error_because(gsd_error_create(GSD_ERROR_GONE, 0, "read the goroutines of process %d (%s)",
-							   (int)pid, gsd_process_exe_path(process)),
-					  "%s", change);
-	}
-	gsd_process_destroy(process);
+	capture->stats.pid = (uint64_t)target->pid;
+	capture->stats.exe = gsd_arena_string(&capture->arena, target->exe_path, strlen(target->exe_path));
+	if (capture->stats.exe == NULL)
+		return gsd_error_no_memory();
+	struct gsd_error *error = capture_from(capture, target, options);
+	const char *change = error != NULL ? gsd_target_change(target) : NULL;
+	if (change == NULL)
+		return error;
+	/* Whatever could not be found or read: that is why. */
+	gsd_error_destroy(error);
+	return gsd_error_because(
+		gsd_error_create(GSD_ERROR_GONE, 0, "read the goroutines of %s (%s)", target->name, target->exe_path),
+		"%s", change);
+}
+
+static struct gsd_error *capture_process(struct gsd_capture *capture, pid_t pid,
+					 const struct gsd_capture_options *options)
+{
+	struct gsd_target *target;
+	GSD_TRY(gsd_target_open_process(pid, &target));
+	struct gsd_error *error = capture_target(capture, target, options);
+	gsd_target_destroy(target);
 	return error;
 }
 
@@ -470,7 +471,7 @@ struct gsd_error *gsd_capture_process(pid_t pid, const struct gsd_capture_option
 		return gsd_error_no_memory();
 	capture->started_ns = gsd_clock_ns(CLOCK_MONOTONIC);
 	capture->cpu_started_ns = gsd_cpu_ns();
-	struct gsd_error *error = capture_open(capture, pid, options);
+	struct gsd_error *error = capture_process(capture, pid, options);
 	if (error != NULL) {
 		gsd_capture_destroy(capture);
 		return error;

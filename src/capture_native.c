@@ -16,7 +16,7 @@
 #define ROOM_SLACK      ((size_t)1 << 20)
 
 struct gsd_capture_native {
-	struct gsd_process *process;
+	struct gsd_target *target;
 	struct gsd_native_mapping *mappings;
 	size_t mapping_count;
 	struct gsd_span *mapped;
@@ -33,15 +33,14 @@ struct gsd_capture_native {
 
 /* ---- before the stop ---- */
 
-struct gsd_error *gsd_capture_native_create(struct gsd_process *process, const struct gsd_runtime *runtime,
+struct gsd_error *gsd_capture_native_create(struct gsd_target *target, const struct gsd_runtime *runtime,
 					    struct gsd_plan *plan, struct gsd_capture_native **native_ret)
 {
-	size_t count;
-	const struct gsd_mapping *mappings = gsd_process_mappings(process, &count);
+	size_t count = target->mapping_count;
 	struct gsd_capture_native *native = calloc(1, sizeof *native);
 	if (native == NULL)
 		return gsd_error_no_memory();
-	native->process = process;
+	native->target = target;
 	native->mappings = calloc(count + 1, sizeof *native->mappings);
 	native->mapped = calloc(count + 1, sizeof *native->mapped);
 	if (native->mappings == NULL || native->mapped == NULL) {
@@ -51,7 +50,7 @@ struct gsd_error *gsd_capture_native_create(struct gsd_process *process, const s
 	native->mapping_count = count;
 	size_t readable = 0;
 	for (size_t i = 0; i < count; i++) {
-		const struct gsd_mapping *mapping = &mappings[i];
+		const struct gsd_mapping *mapping = &target->mappings[i];
 		native->mappings[i] = (struct gsd_native_mapping){.start = mapping->start,
 								  .end = mapping->end,
 								  .offset = mapping->offset,
@@ -102,9 +101,7 @@ struct gsd_error *gsd_capture_native_reserve(struct gsd_plan *plan, size_t threa
 static struct gsd_error *open_file(void *context, size_t mapping, int *fd_ret)
 {
 	const struct gsd_capture_native *native = context;
-	size_t count;
-	const struct gsd_mapping *mappings = gsd_process_mappings(native->process, &count);
-	return gsd_process_open_mapping(native->process, &mappings[mapping], fd_ret);
+	return gsd_target_open_mapping(native->target, &native->target->mappings[mapping], fd_ret);
 }
 
 /* gsd_c_name_source.find */
@@ -132,8 +129,7 @@ struct gsd_error *gsd_capture_native_open(struct gsd_capture_native *native, con
 					  struct gsd_plan *plan, const struct gsd_threads *threads,
 					  const struct gsd_c_frame_source **source_ret)
 {
-	const struct gsd_native_files files = {
-		.open = open_file, .context = native, .memory = gsd_process_memory(native->process)};
+	const struct gsd_native_files files = {.open = open_file, .context = native, .memory = native->target->memory};
 	gsd_native_plan_sort(&plan->native);
 	native->runtime = runtime;
 	native->plan = plan;

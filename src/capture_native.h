@@ -1,17 +1,17 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* What --native adds to a capture: files of the process opened for the folder native, and stacks of threads. */
+/* What --native adds to a capture: files of the target opened for the folder native, and stacks of threads. */
 #ifndef GSD_CAPTURE_NATIVE_H
 #define GSD_CAPTURE_NATIVE_H
 
 #include "capture.h"
 #include "native/stack.h"
-#include "target/process.h"
+#include "target/target.h"
 
 struct gsd_capture_native;
 
 /** Sets what @p plan must know to copy C stacks; @p native_ret owns what that refers to. */
-GSD_MUST_CHECK struct gsd_error *gsd_capture_native_create(struct gsd_process *process,
-							   const struct gsd_runtime *runtime, struct gsd_plan *plan,
+GSD_MUST_CHECK struct gsd_error *gsd_capture_native_create(struct gsd_target *target, const struct gsd_runtime *runtime,
+							   struct gsd_plan *plan,
 							   struct gsd_capture_native **native_ret);
 void gsd_capture_native_destroy(struct gsd_capture_native *native);
 /** Makes room for the C stacks of @p threads threads: for what the plan's last run needed, and more. */

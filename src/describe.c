@@ -71,13 +71,13 @@ static const char *keep(struct gsd_arena *arena, const char *text)
 }
 
 /* The GNU build id of the file behind a mapping; "" when it has none or cannot be opened. */
-static const char *build_id_of(struct gsd_process *process, const struct gsd_mapping *mapping, struct gsd_arena *arena)
+static const char *build_id_of(struct gsd_target *target, const struct gsd_mapping *mapping, struct gsd_arena *arena)
 {
 	int fd;
 	struct gsd_elf *elf = NULL;
 	if (mapping->path[0] != '/')
 		return "";
-	struct gsd_error *error = gsd_process_open_mapping(process, mapping, &fd);
+	struct gsd_error *error = gsd_target_open_mapping(target, mapping, &fd);
 	if (error != NULL) {
 		gsd_error_destroy(error);
 		return "";
@@ -91,16 +91,15 @@ static const char *build_id_of(struct gsd_process *process, const struct gsd_map
 }
 
 /* What runtime/pprof lists (proto.go, parseProcSelfMaps): executable mappings that have a name. */
-static struct gsd_error *list_mappings(struct gsd_capture *capture, struct gsd_process *process)
+static struct gsd_error *list_mappings(struct gsd_capture *capture, struct gsd_target *target)
 {
-	size_t count;
-	const struct gsd_mapping *mappings = gsd_process_mappings(process, &count);
+	size_t count = target->mapping_count;
 	struct gsd_snapshot *snapshot = &capture->snapshot;
 	snapshot->mappings = gsd_arena_allocate(&capture->arena, (count + 1) * sizeof *snapshot->mappings);
 	if (snapshot->mappings == NULL)
 		return gsd_error_no_memory();
 	for (size_t i = 0; i < count; i++) {
-		const struct gsd_mapping *mapping = &mappings[i];
+		const struct gsd_mapping *mapping = &target->mappings[i];
 		if (!mapping->executable || (mapping->inode == 0 && mapping->path[0] == '\0'))
 			continue;
 		struct gsd_snapshot_mapping *kept = &snapshot->mappings[snapshot->mapping_count++];
@@ -108,7 +107,7 @@ static struct gsd_error *list_mappings(struct gsd_capture *capture, struct gsd_p
 						      .limit = mapping->end,
 						      .offset = mapping->offset,
 						      .file = keep(&capture->arena, mapping->path),
-						      .build_id = build_id_of(process, mapping, &capture->arena)};
+						      .build_id = build_id_of(target, mapping, &capture->arena)};
 		if (kept->file == NULL || kept->build_id == NULL)
 			return gsd_error_no_memory();
 	}
@@ -166,13 +165,12 @@ static struct gsd_error *symbolize_with_c(struct gsd_capture *capture, const str
 	return error;
 }
 
-static struct gsd_error *fill_snapshot(struct gsd_capture *capture, struct gsd_process *process,
+static struct gsd_error *fill_snapshot(struct gsd_capture *capture, struct gsd_target *target,
 				       const struct gsd_taken *taken)
 {
 	struct gsd_snapshot *snapshot = &capture->snapshot;
 	snapshot->time_unix_ns = taken->figures->halted_unix_ns;
-	snapshot->time_monotonic_ns =
-		taken->figures->halted_monotonic_ns + (uint64_t)gsd_process_clock_ahead_ns(process);
+	snapshot->time_monotonic_ns = taken->figures->halted_monotonic_ns;
 	snapshot->go_minor = capture->runtime.go_minor;
 	snapshot->go_version = capture->runtime.version;
 	snapshot->exe = capture->stats.exe;
@@ -180,7 +178,7 @@ static struct gsd_error *fill_snapshot(struct gsd_capture *capture, struct gsd_p
 	if (taken->native != NULL)
 		GSD_TRY(gsd_capture_native_threads(taken->native, capture));
 	GSD_TRY(fill_stacks(capture));
-	GSD_TRY(list_mappings(capture, process));
+	GSD_TRY(list_mappings(capture, target));
 	GSD_TRY(gsd_symbolizer_create(capture->runtime.code, &snapshot->symbolizer));
 	return taken->native == NULL ? symbolize_all(capture) : symbolize_with_c(capture, taken->native);
 }
@@ -196,7 +194,7 @@ static const char *allgs_source_name(enum gsd_allgs_source source)
 	return "unknown";
 }
 
-static void fill_stats(struct gsd_capture *capture, struct gsd_process *process, const struct gsd_taken *taken)
+static void fill_stats(struct gsd_capture *capture, struct gsd_target *target, const struct gsd_taken *taken)
 {
 	struct gsd_stats *stats = &capture->stats;
 	const struct gsd_analysis *analysis = &capture->analysis;
@@ -204,7 +202,7 @@ static void fill_stats(struct gsd_capture *capture, struct gsd_process *process,
 	stats->system_goroutines = analysis->system_goroutines;
 	stats->unreadable = analysis->unreadable;
 	stats->threads = taken->thread_count;
-	stats->bytes_read = gsd_process_bytes_read(process);
+	stats->bytes_read = gsd_target_bytes_read(target);
 	stats->frames = analysis->frames;
 	stats->unwind_table = analysis->table_steps;
 	stats->unwind_fp = analysis->fp_steps;
@@ -215,11 +213,11 @@ static void fill_stats(struct gsd_capture *capture, struct gsd_process *process,
 	stats->allgs_source = allgs_source_name(capture->runtime.allgs.source);
 }
 
-struct gsd_error *gsd_describe(struct gsd_capture *capture, struct gsd_process *process, const struct gsd_taken *taken)
+struct gsd_error *gsd_describe(struct gsd_capture *capture, struct gsd_target *target, const struct gsd_taken *taken)
 {
-	GSD_TRY(read_labels(capture, gsd_process_memory(process)));
-	GSD_TRY(read_references(capture, gsd_process_memory(process)));
-	GSD_TRY(fill_snapshot(capture, process, taken));
-	fill_stats(capture, process, taken);
+	GSD_TRY(read_labels(capture, target->memory));
+	GSD_TRY(read_references(capture, target->memory));
+	GSD_TRY(fill_snapshot(capture, target, taken));
+	fill_stats(capture, target, taken);
 	return NULL;
 }

@@ -6,7 +6,6 @@
 
 #include "capture.h"
 #include "capture_native.h"
-#include "target/stop.h"
 
 /** What taking the moment has left beside the analysis. */
 struct gsd_taken {
@@ -19,7 +18,7 @@ struct gsd_taken {
  * Completes the snapshot and the stats of @p capture, whose analysis is there. Everything that outputs need of the
  * target is read here: afterwards it may end. Errors: GSD_ERROR_NO_MEMORY, and those of reading files.
  */
-GSD_MUST_CHECK struct gsd_error *gsd_describe(struct gsd_capture *capture, struct gsd_process *process,
+GSD_MUST_CHECK struct gsd_error *gsd_describe(struct gsd_capture *capture, struct gsd_target *target,
 					      const struct gsd_taken *taken);
 
 #endif

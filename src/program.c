@@ -12,7 +12,7 @@
 static void backed_memory_read(struct gsd_memory *memory, struct gsd_range *ranges, size_t count)
 {
 	struct gsd_backed_memory *backed = (struct gsd_backed_memory *)memory;
-	gsd_memory_read_ranges(backed->process, ranges, count);
+	gsd_memory_read_ranges(backed->target, ranges, count);
 	for (size_t i = 0; i < count; i++) {
 		if (ranges[i].errnum == 0 || backed->file == NULL)
 			continue;
@@ -73,11 +73,11 @@ static struct gsd_error *collect_regions(struct gsd_object *object, const struct
 }
 
 /* Opens the object at `path` whose bytes are behind `fd`. */
-static struct gsd_error *object_open(struct gsd_process *process, const char *path, int fd, int own_fd,
+static struct gsd_error *object_open(struct gsd_target *target, const char *path, int fd, int own_fd,
 				     struct gsd_object *object)
 {
-	size_t count;
-	const struct gsd_mapping *mappings = gsd_process_mappings(process, &count);
+	size_t count = target->mapping_count;
+	const struct gsd_mapping *mappings = target->mappings;
 	memset(object, 0, sizeof *object);
 	object->own_fd = own_fd;
 	struct gsd_error *error = gsd_elf_open(fd, path, &object->elf);
@@ -92,7 +92,7 @@ static struct gsd_error *object_open(struct gsd_process *process, const char *pa
 		return error;
 	}
 	object->memory = (struct gsd_backed_memory){.memory = {.read = backed_memory_read},
-						    .process = gsd_process_memory(process),
+						    .target = target->memory,
 						    .file = gsd_elf_memory(object->elf),
 						    .bias = bias};
 	object->program.memory = &object->memory.memory;
@@ -120,24 +120,21 @@ static bool is_elsewhere(struct gsd_error **error)
 }
 
 /* A Go library in a program that is not Go, or libstd.so below one: the first mapped file with a Go runtime in it. */
-static struct gsd_error *find_runtime_in_libraries(struct gsd_process *process,
-						   const struct gsd_capture_options *options, struct gsd_object *object,
-						   struct gsd_runtime *runtime, bool *found_ret)
+static struct gsd_error *find_runtime_in_libraries(struct gsd_target *target, const struct gsd_capture_options *options,
+						   struct gsd_object *object, struct gsd_runtime *runtime,
+						   bool *found_ret)
 {
-	size_t count;
 	size_t opened = 0;
-	const struct gsd_mapping *mappings = gsd_process_mappings(process, &count);
 	*found_ret = false;
-	for (size_t i = 0; i < count && !*found_ret && opened < MAX_OBJECTS; i++) {
-		const struct gsd_mapping *mapping = &mappings[i];
-		if (!mapping->executable || mapping->path[0] != '/' ||
-		    strcmp(mapping->path, gsd_process_exe_path(process)) == 0)
+	for (size_t i = 0; i < target->mapping_count && !*found_ret && opened < MAX_OBJECTS; i++) {
+		const struct gsd_mapping *mapping = &target->mappings[i];
+		if (!mapping->executable || mapping->path[0] != '/' || strcmp(mapping->path, target->exe_path) == 0)
 			continue;
 		int fd;
 		opened++;
-		struct gsd_error *error = gsd_process_open_mapping(process, mapping, &fd);
+		struct gsd_error *error = gsd_target_open_mapping(target, mapping, &fd);
 		if (error == NULL)
-			error = object_open(process, mapping->path, fd, fd, object);
+			error = object_open(target, mapping->path, fd, fd, object);
 		if (error != NULL) {
 			gsd_error_destroy(error); /* not a file that could be a Go library */
 			continue;
@@ -150,25 +147,25 @@ static struct gsd_error *find_runtime_in_libraries(struct gsd_process *process,
 	return NULL;
 }
 
-struct gsd_error *gsd_find_runtime(struct gsd_process *process, const struct gsd_capture_options *options,
+struct gsd_error *gsd_find_runtime(struct gsd_target *target, const struct gsd_capture_options *options,
 				   struct gsd_object *object, struct gsd_runtime *runtime)
 {
 	bool found;
-	const char *path = gsd_process_exe_path(process);
-	GSD_TRY(object_open(process, path, gsd_process_exe(process), -1, object));
+	const char *path = target->exe_path;
+	GSD_TRY(object_open(target, path, target->exe, -1, object));
 	struct gsd_error *error = find_runtime_in(object, options, runtime, &found);
 	bool has_code = is_elsewhere(&error);
 	if (error == NULL && !found) {
 		gsd_object_close(object);
-		error = find_runtime_in_libraries(process, options, object, runtime, &found);
+		error = find_runtime_in_libraries(target, options, object, runtime, &found);
 	}
 	if (error == NULL && !found)
-		return gsd_error_because(gsd_error_create(GSD_ERROR_NOT_GO, 0, "read the goroutines of process %d (%s)",
-							  (int)gsd_process_pid(process), path),
-					 has_code ? "it has a Go function table, but neither it nor a library in it "
-						    "names a function of the Go runtime (runtime.schedinit)"
-						  : "it is not a Go program: neither it nor a library in it has a Go "
-						    "function table");
+		return gsd_error_because(
+			gsd_error_create(GSD_ERROR_NOT_GO, 0, "read the goroutines of %s (%s)", target->name, path),
+			has_code ? "it has a Go function table, but neither it nor a library in it "
+				   "names a function of the Go runtime (runtime.schedinit)"
+				 : "it is not a Go program: neither it nor a library in it has a Go "
+				   "function table");
 	if (error != NULL)
 		gsd_object_close(object);
 	return error;

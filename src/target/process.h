@@ -1,29 +1,13 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * target: a live process, and the only folder that knows a pid. It opens, lists, reads and stops; it does not know what
- * the bytes mean. Rules: SEIZE, never a signal; every path lets the target go; what is read from /proc is bounded.
+ * A live process. Rules: SEIZE, never a signal; every path lets the target go; what is read from /proc is bounded.
  */
 #ifndef GSD_TARGET_PROCESS_H
 #define GSD_TARGET_PROCESS_H
 
-#include "base/memory.h"
+#include "target/target.h"
 
 struct gsd_process;
-
-/** A line of /proc/PID/maps. */
-struct gsd_mapping {
-	uint64_t start;
-	uint64_t end;
-	uint64_t offset;
-	uint64_t inode;
-	unsigned device_major;
-	unsigned device_minor;
-	bool readable;
-	bool writable;
-	bool executable;
-	bool deleted;     /**< the kernel said " (deleted)" */
-	const char *path; /**< without " (deleted)"; "" for anonymous memory; octal escapes of the kernel undone */
-};
 
 /**
  * Opens process @p pid: checks that it exists, is 64-bit x86 Linux code and may be looked at (with the reason and the

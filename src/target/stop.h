@@ -7,7 +7,6 @@
 #ifndef GSD_TARGET_STOP_H
 #define GSD_TARGET_STOP_H
 
-#include "base/plan.h"
 #include "target/process.h"
 
 struct gsd_tracer;
@@ -17,12 +16,6 @@ struct gsd_tracer;
  * that order. It must not allocate, log or parse.
  */
 typedef void gsd_stop_window(struct gsd_tracer *tracer, void *context);
-
-struct gsd_stop_figures {
-	uint64_t pause_ns;            /**< first interrupt sent to last thread let go */
-	uint64_t halted_unix_ns;      /**< wall clock when all threads had stopped */
-	uint64_t halted_monotonic_ns; /**< CLOCK_MONOTONIC of the same moment */
-};
 
 /**
  * Runs @p window in the tracer. @p threads has its array made by the caller (see gsd_process_thread_capacity()) and
