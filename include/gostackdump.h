@@ -151,6 +151,39 @@ struct gsd_stats {
  */
 GSD_API const struct gsd_stats *gsd_capture_stats(struct gsd_capture *capture);
 
+/* ---- counting without stopping ---------------------------------------------------------------------------------- */
+
+/** A process whose goroutines are counted again and again; it is never stopped. */
+struct gsd_observer;
+
+/** What a process runs. Strings live as long as the observer. */
+struct gsd_program_info {
+	const char *exe;        /**< the program's path as the kernel names it; UTF-8 not guaranteed */
+	const char *go_version; /**< as the program says it, e.g. "go1.26.8" */
+	bool symbols;           /**< false: it is stripped */
+};
+
+/** Goroutines by state. Each was looked at once, all within some milliseconds, but not in one moment. */
+struct gsd_count {
+	uint64_t goroutines; /**< all but the runtime's own */
+	uint64_t running, runnable, syscall, waiting;
+	uint64_t system_goroutines; /**< the runtime's own */
+	bool wait_known;            /**< whether the runtime has noted since when any of them waits: it does at
+					 garbage collections */
+	uint64_t longest_wait_ns;   /**< the longest that one of them has been waiting, or in a system call */
+};
+
+/**
+ * Opens process @p pid and finds its Go runtime, once for all counts. It needs the permission that a capture needs, and
+ * fails as gsd_capture_process() does before its stop.
+ */
+GSD_API GSD_MUST_CHECK struct gsd_error *gsd_observer_open(pid_t pid, struct gsd_observer **observer_ret);
+/** Frees @p observer; NULL is allowed. */
+GSD_API void gsd_observer_close(struct gsd_observer *observer);
+GSD_API const struct gsd_program_info *gsd_observer_program(const struct gsd_observer *observer);
+/** Counts the goroutines. GSD_ERROR_GONE: the process has ended, or runs another program since. */
+GSD_API GSD_MUST_CHECK struct gsd_error *gsd_observer_count(struct gsd_observer *observer, struct gsd_count *count_ret);
+
 /* ---- goroutines ------------------------------------------------------------------------------------------------- */
 
 /** A function on a stack. Strings are the target's: any bytes, NUL-terminated; they live as long as the capture. */

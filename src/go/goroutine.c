@@ -515,7 +515,8 @@ struct gsd_error *gsd_analyst_goroutine(struct gsd_analyst *analyst, const struc
 	if (!*exists_ret)
 		return NULL;
 	GSD_TRY(decide_system(analyst, &header));
-	if (!header.goroutine.system || analyst->options.system_goroutines) {
+	bool wanted = !header.goroutine.system || analyst->options.system_goroutines;
+	if (wanted && !analyst->options.headers_only) {
 		GSD_TRY(walk_stack(analyst, &header));
 		GSD_TRY(intern_pointers(analyst, &header));
 		GSD_TRY(add_thread(analyst, &header));

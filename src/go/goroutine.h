@@ -28,6 +28,7 @@ struct gsd_analysis_options {
 	uint32_t max_frames; /**< words kept per stack */
 	bool innermost_only; /**< keep only the innermost ones (a cut as Go's own follows) */
 	bool system_goroutines;
+	bool headers_only;                         /**< no stack, no labels, no thread: what a header alone says */
 	const struct gsd_c_frame_source *c_frames; /**< NULL: Go frames only */
 };
 
