@@ -385,6 +385,7 @@ struct gsd_error *gsd_survey_before_stop(struct gsd_survey *survey)
 		gsd_marks_free(all[i]);
 		GSD_TRY(gsd_marks_create(survey->memory, &runtime->layout, &runtime->globals, all[i]));
 	}
+	gsd_marks_read(survey->memory, &survey->stop); /* touches what the stop will write */
 	gsd_marks_read(survey->memory, &survey->before);
 	return gsd_survey_look(survey);
 }

@@ -24,6 +24,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/touched.h"
 #include "target/tracer.h"
 
 #if defined(__SANITIZE_ADDRESS__)
@@ -275,6 +276,7 @@ struct gsd_error *gsd_process_stop(struct gsd_process *process, uint64_t max_pau
 	if (error == NULL && stack == NULL)
 		error = gsd_error_no_memory();
 	if (error == NULL) {
+		gsd_touch_code();
 		run_tracer(&tracer, stack, max_pause_ns, &outcome);
 		error = error_of(process, &tracer, &outcome, max_pause_ns);
 	}
