@@ -100,6 +100,12 @@ struct gsd_capture_options {
 	bool native;                 /**< C frames too, and threads that run no goroutine; the stop copies C stacks */
 	unsigned allgs_sources;      /**< enum gsd_allgs_source bits that may be used; 0: all. For tests */
 	unsigned layout_sources;     /**< enum gsd_layout_source bits that may be used; 0: all. For tests */
+	/**
+	 * Where a program that does not run is to be had: files (the program itself, its libraries) and directories
+	 * that are searched by build id. Borrowed for the call; not for a live process.
+	 */
+	const char *const *exes;
+	size_t exe_count;
 };
 
 struct gsd_capture;

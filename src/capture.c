@@ -466,6 +466,9 @@ struct gsd_error *gsd_capture_process(pid_t pid, const struct gsd_capture_option
 	if (options == NULL)
 		options = &defaults;
 	GSD_TRY(check_options(options));
+	if (options->exe_count > 0)
+		return gsd_error_because(gsd_error_create(GSD_ERROR_INVALID, 0, "look at process %d", (int)pid),
+					 "the files of a live process are not looked for elsewhere (exes)");
 	struct gsd_capture *capture = calloc(1, sizeof *capture);
 	if (capture == NULL)
 		return gsd_error_no_memory();

@@ -22,8 +22,6 @@
 
 /* The kernel's own limit: 64 KiB of program headers (fs/binfmt_elf.c, load_elf_phdrs). */
 #define MAX_PROGRAM_HEADERS (65536 / sizeof(Elf64_Phdr))
-#define MAX_NOTE_BYTES      (64 * 1024)
-#define MAX_BUILD_ID_BYTES  64
 #define MAX_TABLE_BYTES     ((uint64_t)1 << 32) /* of symbols or of their names */
 #define PIECE_BYTES         (64 * 1024)
 
@@ -38,7 +36,8 @@ struct gsd_elf {
 	uint64_t frame_table;
 	uint64_t frame_table_size; /* 0: there is none */
 	Elf *sections;             /* NULL when libelf does not understand the section headers */
-	char build_id[2 * MAX_BUILD_ID_BYTES + 1];
+	bool without_code;         /* only the debug information of a program */
+	struct gsd_build_ids build_ids;
 };
 
 /* ---- reading the file ---- */
@@ -171,44 +170,16 @@ static GSD_MUST_CHECK struct gsd_error *add_segment(struct gsd_elf *elf, const E
 
 /* ---- notes ---- */
 
-/* Finds the GNU build id among notes; sizes are padded to @alignment (4, or 8 in newer segments). */
-static bool find_build_id(struct gsd_elf *elf, struct gsd_bytes notes, size_t alignment)
+/* Looks for build ids in @size bytes of notes at @offset. Notes that cannot be read are no notes. */
+static void read_notes(struct gsd_elf *elf, uint64_t offset, uint64_t size, uint64_t alignment)
 {
-	struct gsd_cursor cursor = gsd_cursor_at(notes, 0);
-	while (!cursor.failed && cursor.position < cursor.length) {
-		uint32_t name_size = gsd_cursor_u32(&cursor);
-		uint32_t value_size = gsd_cursor_u32(&cursor);
-		uint32_t type = gsd_cursor_u32(&cursor);
-		const uint8_t *name = gsd_cursor_take(&cursor, name_size);
-		gsd_cursor_take(&cursor, -cursor.position & (alignment - 1));
-		const uint8_t *value = gsd_cursor_take(&cursor, value_size);
-		if (name == NULL || value == NULL)
-			return false;
-		if (type == NT_GNU_BUILD_ID && name_size == sizeof ELF_NOTE_GNU &&
-		    memcmp(name, ELF_NOTE_GNU, sizeof ELF_NOTE_GNU) == 0 && value_size > 0 &&
-		    value_size <= MAX_BUILD_ID_BYTES) {
-			for (uint32_t i = 0; i < value_size; i++) {
-				elf->build_id[2 * i] = "0123456789abcdef"[value[i] >> 4];
-				elf->build_id[2 * i + 1] = "0123456789abcdef"[value[i] & 15];
-			}
-			return true;
-		}
-		gsd_cursor_take(&cursor, -cursor.position & (alignment - 1));
-	}
-	return false;
-}
-
-/* Looks for the build id in @size bytes of notes at @offset. Notes that cannot be read are no notes. */
-static bool read_notes(struct gsd_elf *elf, uint64_t offset, uint64_t size, uint64_t alignment)
-{
-	if (size > MAX_NOTE_BYTES || !within(offset, size, elf->file_size))
-		return false;
+	if (size > GSD_NOTE_MAX_BYTES || !within(offset, size, elf->file_size))
+		return;
 	uint8_t *bytes = malloc((size_t)size + 1);
-	bool found =
-		bytes != NULL && read_file(elf->fd, offset, bytes, (size_t)size) == 0 &&
-		find_build_id(elf, (struct gsd_bytes){.data = bytes, .length = (size_t)size}, alignment == 8 ? 8 : 4);
+	if (bytes != NULL && read_file(elf->fd, offset, bytes, (size_t)size) == 0)
+		gsd_build_ids_add(&elf->build_ids, (struct gsd_bytes){.data = bytes, .length = (size_t)size},
+				  (size_t)alignment);
 	free(bytes);
-	return found;
 }
 
 static GSD_MUST_CHECK struct gsd_error *read_program_headers(struct gsd_elf *elf, const Elf64_Ehdr *header)
@@ -228,7 +199,7 @@ static GSD_MUST_CHECK struct gsd_error *read_program_headers(struct gsd_elf *elf
 			elf->frame_table = headers[i].p_vaddr;
 			elf->frame_table_size = headers[i].p_memsz;
 		}
-		if (headers[i].p_type == PT_NOTE && elf->build_id[0] == '\0')
+		if (headers[i].p_type == PT_NOTE)
 			read_notes(elf, headers[i].p_offset, headers[i].p_filesz, headers[i].p_align);
 	}
 	free(headers);
@@ -257,10 +228,12 @@ static void open_sections(struct gsd_elf *elf)
 		elf->sections = NULL;
 	}
 	const Elf64_Shdr *header;
-	for (Elf_Scn *section = next_section(elf, NULL, &header); section != NULL && elf->build_id[0] == '\0';
+	for (Elf_Scn *section = next_section(elf, NULL, &header); section != NULL;
 	     section = next_section(elf, section, &header)) {
 		if (header->sh_type == SHT_NOTE)
 			read_notes(elf, header->sh_offset, header->sh_size, header->sh_addralign);
+		if (header->sh_type == SHT_NOBITS && (header->sh_flags & SHF_EXECINSTR) != 0)
+			elf->without_code = true;
 	}
 }
 
@@ -467,5 +440,15 @@ bool gsd_elf_frame_table(const struct gsd_elf *elf, uint64_t *address_ret, uint6
 
 const char *gsd_elf_build_id(const struct gsd_elf *elf)
 {
-	return elf->build_id;
+	return elf->build_ids.gnu;
+}
+
+const struct gsd_build_ids *gsd_elf_build_ids(const struct gsd_elf *elf)
+{
+	return &elf->build_ids;
+}
+
+bool gsd_elf_has_code(const struct gsd_elf *elf)
+{
+	return !elf->without_code;
 }

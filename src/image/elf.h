@@ -3,7 +3,7 @@
 #ifndef GSD_IMAGE_ELF_H
 #define GSD_IMAGE_ELF_H
 
-#include "base/memory.h"
+#include "image/build_id.h"
 #include "image/fields.h"
 
 struct gsd_elf;
@@ -37,6 +37,10 @@ GSD_MUST_CHECK struct gsd_error *gsd_elf_symbol(struct gsd_elf *elf, const char 
 bool gsd_elf_frame_table(const struct gsd_elf *elf, uint64_t *address_ret, uint64_t *size_ret);
 /** GNU build id in lower-case hex, "" when there is none; owned by @p elf. */
 const char *gsd_elf_build_id(const struct gsd_elf *elf);
+/** That and Go's own; owned by @p elf. */
+const struct gsd_build_ids *gsd_elf_build_ids(const struct gsd_elf *elf);
+/** False for a file that holds only the debug information of a program: it has the program's build ids. */
+bool gsd_elf_has_code(const struct gsd_elf *elf);
 /**
  * The bytes of the file's segments at the addresses as linked, as a memory (zeroes where a segment is longer than the
  * file). Not relocated. Owned by @p elf.
