@@ -190,6 +190,20 @@ GSD_API const struct gsd_program_info *gsd_observer_program(const struct gsd_obs
 /** Counts the goroutines. GSD_ERROR_GONE: the process has ended, or runs another program since. */
 GSD_API GSD_MUST_CHECK struct gsd_error *gsd_observer_count(struct gsd_observer *observer, struct gsd_count *count_ret);
 
+/** What can be learned of a process without stopping it. */
+struct gsd_inspection {
+	bool go;                   /**< it is known to be a Go program, or to have Go code in it */
+	char go_version[64];       /**< "" when unknown */
+	bool symbols;              /**< false: its program is stripped, or could not be read */
+	bool counted;              /**< whether @ref count is set */
+	struct gsd_count count;    /**< its goroutines */
+	struct gsd_error *refused; /**< why it cannot be captured (no permission, another tracer, a Go too old); NULL:
+					as far as can be seen it can. Owned by the caller */
+};
+
+/** Looks at process @p pid. Not to be a Go program is no error. Errors: GSD_ERROR_GONE, GSD_ERROR_NO_MEMORY. */
+GSD_API GSD_MUST_CHECK struct gsd_error *gsd_inspect_process(pid_t pid, struct gsd_inspection *inspection_ret);
+
 /* ---- goroutines ------------------------------------------------------------------------------------------------- */
 
 /** A function on a stack. Strings are the target's: any bytes, NUL-terminated; they live as long as the capture. */

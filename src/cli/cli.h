@@ -4,8 +4,8 @@
  *
  * Lives here: the tables of commands (commands.c) and options (options.c), the help and the manual's OPTIONS made from
  * it (help.c), what -o means (outputs.c), messages and quoting (messages.c), the --stats line (stats.c), the commands
- * (dump.c) and the exit statuses. May use: the public header gostackdump.h and libc. May not use: anything else of
- * src/. Nothing here knows what a goroutine looks like, and nothing outside of here prints.
+ * (dump.c) and the exit statuses. May use: the public header gostackdump.h, jobs and libc. May not use: anything else
+ * of src/. Nothing here knows what a goroutine looks like, and nothing outside of here prints.
  */
 #ifndef GSD_CLI_CLI_H
 #define GSD_CLI_CLI_H
@@ -24,7 +24,10 @@ enum status {
 };
 
 enum command {
-	COMMAND_DUMP = 1 /* a bit set: an option says which commands take it */
+	/* a bit set: an option says which commands take it */
+	COMMAND_DUMP = 1,
+	COMMAND_PS = 2,
+	COMMAND_ALL = COMMAND_DUMP | COMMAND_PS
 };
 
 /** What the person asked to be told instead of a command. */
@@ -44,10 +47,12 @@ struct invocation {
 	const char *stats_path;      /**< --stats, or NULL */
 	bool quiet;
 	bool verbose;
+	bool json; /**< ps: --json */
 	struct gsd_capture_options capture;
 };
 
-/** The dump command. Returns the exit status. */
+/** The commands. Each returns the exit status. */
 enum status dump_run(const struct invocation *invocation);
+enum status ps_run(const struct invocation *invocation);
 
 #endif

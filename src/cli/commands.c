@@ -20,6 +20,19 @@ static const struct status_row dump_statuses[] = {
 	{NULL, NULL},
 };
 
+static bool check_ps(struct invocation *invocation)
+{
+	(void)invocation;
+	return true;
+}
+
+static const struct status_row ps_statuses[] = {
+	{"0", "done, whether or not there are any"},
+	{"2", "the processes could not be listed"},
+	{"64", "wrong usage"},
+	{NULL, NULL},
+};
+
 const struct command_row command_table[] = {
 	{.bit = COMMAND_DUMP,
 	 .name = "dump",
@@ -36,5 +49,16 @@ const struct command_row command_table[] = {
 		     "                                             both, of the same moment\n"
 		     "  gostackdump -p 4242 -p 4343 -o dumps/      two processes, into a directory\n"
 		     "  gostackdump -p 4242 | ssh host 'cat > goroutine.pb.gz'\n"},
+	{.bit = COMMAND_PS,
+	 .name = "ps",
+	 .usage = "ps [--json]",
+	 .help = "the Go processes here, and whether they may be looked at",
+	 .about = "Lists the Go processes of this machine. None is stopped.\n",
+	 .check = check_ps,
+	 .run = ps_run,
+	 .statuses = ps_statuses,
+	 .examples = "  gostackdump ps                             those that can be seen from here\n"
+		     "  sudo gostackdump ps                        all of them\n"
+		     "  gostackdump ps --json | jq 'select(.goroutines > 10000).pid'\n"},
 	{.name = NULL},
 };

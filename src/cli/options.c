@@ -28,6 +28,7 @@ enum {
 	OPTION_NATIVE,
 	OPTION_MAX_FRAMES,
 	OPTION_STATS,
+	OPTION_JSON,
 	OPTION_MANUAL
 };
 
@@ -121,6 +122,13 @@ static bool take_verbose(struct invocation *invocation, const char *argument)
 	return true;
 }
 
+static bool take_json(struct invocation *invocation, const char *argument)
+{
+	(void)argument;
+	invocation->json = true;
+	return true;
+}
+
 static bool take_help(struct invocation *invocation, const char *argument)
 {
 	(void)argument;
@@ -154,6 +162,7 @@ const struct option_row option_table[] = {
 	 "the format where the ending says nothing: standard output, the files of a directory, any other ending"},
 	{OPTION_STATS, "stats", "FILE", GROUP_OUTPUT, COMMAND_DUMP, take_stats,
 	 "write what each capture cost and how it was made, one JSON object a line; - is standard output"},
+	{OPTION_JSON, "json", NULL, GROUP_OUTPUT, COMMAND_PS, take_json, "one JSON object a process, a line each"},
 	{OPTION_MAX_PAUSE, "max-pause", "D", GROUP_CAPTURE, COMMAND_DUMP, take_max_pause,
 	 "let the process go and give up rather than stop it for longer; a duration such as 250ms or 1.5s (default "
 	 "1s)"},
@@ -168,9 +177,9 @@ const struct option_row option_table[] = {
 	{'q', "quiet", NULL, GROUP_MESSAGES, COMMAND_DUMP, take_quiet, "no summary; errors and warnings only"},
 	{'v', "verbose", NULL, GROUP_MESSAGES, COMMAND_DUMP, take_verbose,
 	 "also say how the runtime was found and where the time went"},
-	{'h', "help", NULL, GROUP_MESSAGES, COMMAND_DUMP, take_help, "show this help"},
-	{'V', "version", NULL, GROUP_MESSAGES, COMMAND_DUMP, take_version, "show the version"},
-	{OPTION_MANUAL, "help-manual", NULL, GROUP_MESSAGES, COMMAND_DUMP, take_manual, NULL},
+	{'h', "help", NULL, GROUP_MESSAGES, COMMAND_ALL, take_help, "show this help"},
+	{'V', "version", NULL, GROUP_MESSAGES, COMMAND_ALL, take_version, "show the version"},
+	{OPTION_MANUAL, "help-manual", NULL, GROUP_MESSAGES, COMMAND_ALL, take_manual, NULL},
 	{0, NULL, NULL, GROUP_COUNT, 0, NULL, NULL},
 };
 

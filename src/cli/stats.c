@@ -4,7 +4,7 @@
 #include <inttypes.h>
 #include <stddef.h>
 
-#include "cli/messages.h"
+#include "cli/json.h"
 
 enum { SCHEMA = 1 };
 
@@ -48,25 +48,6 @@ static const struct key strings[] = {
 	KEY(exe), KEY(go_version), KEY(mode), KEY(layout_source), KEY(allgs_source),
 };
 
-/* RFC 8259, section 7. A byte that is not part of UTF-8 becomes the replacement character. */
-static void print_string(FILE *stream, const char *text)
-{
-	fputc('"', stream);
-	while (*text != '\0') {
-		size_t length = utf8_length(text);
-		if (length == 0)
-			fputs("\\ufffd", stream);
-		else if (*text == '"' || *text == '\\')
-			fprintf(stream, "\\%c", *text);
-		else if ((unsigned char)*text < 0x20 || *text == 0x7f)
-			fprintf(stream, "\\u%04x", (unsigned)*text);
-		else
-			fwrite(text, 1, length, stream);
-		text += length == 0 ? 1 : length;
-	}
-	fputc('"', stream);
-}
-
 void stats_print(FILE *stream, const struct gsd_stats *stats)
 {
 	const char *base = (const char *)stats;
@@ -76,7 +57,7 @@ void stats_print(FILE *stream, const struct gsd_stats *stats)
 	for (size_t i = 0; i < sizeof strings / sizeof strings[0]; i++) {
 		const char *text = *(const char *const *)(base + strings[i].offset);
 		fprintf(stream, ",\"%s\":", strings[i].name);
-		print_string(stream, text != NULL ? text : "");
+		json_print_string(stream, text != NULL ? text : "");
 	}
 	fputs("}\n", stream);
 }

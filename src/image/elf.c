@@ -262,6 +262,15 @@ bool gsd_elf_section(const struct gsd_elf *elf, const char *name, uint64_t *addr
 
 /* ---- symbols ---- */
 
+bool gsd_elf_has_symbols(const struct gsd_elf *elf)
+{
+	const Elf64_Shdr *header;
+	Elf_Scn *section = next_section(elf, NULL, &header);
+	while (section != NULL && header->sh_type != SHT_SYMTAB)
+		section = next_section(elf, section, &header);
+	return section != NULL;
+}
+
 /*
  * Collects, in ascending order, the offsets in a string table at which @name begins and ends. There can be several: a
  * linker may let a name share the tail of a longer one.

@@ -30,6 +30,8 @@ const struct gsd_elf_segment *gsd_elf_segments(const struct gsd_elf *elf, size_t
 bool gsd_elf_is_relocatable(const struct gsd_elf *elf);
 /** Address (as linked) and size of section @p name; false when there is none of that name with an address. */
 bool gsd_elf_section(const struct gsd_elf *elf, const char *name, uint64_t *address_ret, uint64_t *size_ret);
+/** Whether it has a table of symbols (.symtab): otherwise it is stripped. */
+bool gsd_elf_has_symbols(const struct gsd_elf *elf);
 /** Value of the defined symbol @p name in .symtab or .dynsym; @p found_ret says whether there is one. */
 GSD_MUST_CHECK struct gsd_error *gsd_elf_symbol(struct gsd_elf *elf, const char *name, uint64_t *value_ret,
 						bool *found_ret);

@@ -39,6 +39,23 @@ struct gsd_error *gsd_process_error(const struct gsd_process *process, pid_t thr
 	}
 }
 
+struct gsd_error *gsd_process_tracer_error(pid_t pid)
+{
+	char path[32];
+	struct gsd_status status;
+	struct gsd_error *error = NULL;
+	snprintf(path, sizeof path, "/proc/%d", pid);
+	int directory = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (directory < 0)
+		return NULL;
+	if (gsd_procfs_status(directory, "status", &status) == 0 && status.tracer != 0) {
+		snprintf(path, sizeof path, "stop process %d", pid);
+		error = gsd_access_error(directory, pid, pid, GSD_ACCESS_TRACE, EPERM, path);
+	}
+	close(directory);
+	return error;
+}
+
 /* An error that names the process: "look at process 7: REASON". */
 static struct gsd_error *refuse(const struct gsd_process *process, enum gsd_error_code code, const char *reason)
 {

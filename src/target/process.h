@@ -16,6 +16,12 @@ struct gsd_process;
 GSD_MUST_CHECK struct gsd_error *gsd_process_open(pid_t pid, struct gsd_process **process_ret);
 void gsd_process_destroy(struct gsd_process *process);
 
+/**
+ * Why process @p pid cannot be stopped although it can be read: another tracer has it. NULL when none has, or when that
+ * cannot be seen.
+ */
+struct gsd_error *gsd_process_tracer_error(pid_t pid) GSD_MUST_CHECK;
+
 /** Whether it has ended since: no thread of it lives. */
 bool gsd_process_ended(const struct gsd_process *process);
 /** Whether it has called execve since: it lives, and what was opened is not what it runs. */

@@ -134,8 +134,8 @@ class Target:
 
     def ready(self):
         """Waits for the line that the target prints when it is what the test wants to see."""
-        line = self.process.stdout.readline()
-        assert line.startswith(b"ready"), line
+        self.line = self.process.stdout.readline()
+        assert self.line.startswith(b"ready"), self.line
         return self
 
     def end(self, kill=False):

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The processes of this machine, as far as /proc shows them. */
+#ifndef GSD_JOBS_PROCESSES_H
+#define GSD_JOBS_PROCESSES_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+/** A process that runs a program (no kernel thread, no zombie). */
+struct process {
+	pid_t pid;
+	pid_t parent;
+	uint64_t started; /**< clock ticks after the machine's start: with the pid it names one process for ever */
+	uint64_t age_ns;  /**< since it was started */
+	uint64_t threads;
+	uint64_t cpu_ticks; /**< processor time used so far, in clock ticks; without its children */
+	uid_t user;
+	char comm[17]; /**< what the kernel calls it; any bytes */
+	char *command; /**< its arguments with spaces between; "" when they cannot be read; any bytes */
+};
+
+struct processes {
+	struct process *items; /**< in order of pid */
+	size_t count;
+};
+
+/** Lists them. False (with errno) when /proc cannot be read or memory is short; nothing is to be freed then. */
+bool processes_list(struct processes *processes_ret);
+void processes_free(struct processes *processes);
+
+/** One of them. False when @p pid is none, or a kernel thread, or has ended. `command` is to be freed. */
+bool process_read(pid_t pid, struct process *process_ret);
+
+#endif
