@@ -315,7 +315,8 @@ GSD_API GSD_MUST_CHECK struct gsd_error *gsd_capture_thread(struct gsd_capture *
 enum gsd_format {
 	GSD_FORMAT_PPROF = 1, /**< gzipped profile.proto, as pprof.Lookup("goroutine").WriteTo(w, 0) */
 	GSD_FORMAT_REPORT,    /**< for people: identical stacks grouped, biggest first */
-	GSD_FORMAT_JSONL      /**< one JSON object a line: the capture, then each goroutine with all that is known */
+	GSD_FORMAT_JSONL,     /**< one JSON object a line: the capture, then each goroutine with all that is known */
+	GSD_FORMAT_PPROF_GOROUTINES /**< gzipped profile.proto with a sample for each goroutine, labelled */
 };
 
 /** How to write. Zero in every field (apart from @ref size) is the default. */

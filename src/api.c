@@ -34,6 +34,7 @@ static struct gsd_error *write_format(struct gsd_sink *sink, void *context)
 	const struct gsd_snapshot *snapshot = &writing->capture->snapshot;
 	switch (writing->format) {
 	case GSD_FORMAT_PPROF: return gsd_write_pprof(snapshot, sink);
+	case GSD_FORMAT_PPROF_GOROUTINES: return gsd_write_pprof_goroutines(snapshot, sink);
 	case GSD_FORMAT_JSONL: return gsd_write_jsonl(snapshot, sink);
 	case GSD_FORMAT_REPORT:
 		return gsd_write_report(snapshot, sink, writing->options.width, writing->options.colour);

@@ -26,7 +26,11 @@ const struct format formats[] = {
 	{"report", {".report", NULL}, GSD_FORMAT_REPORT, false, "for people: equal stacks together, biggest first"},
 	{"stacks", {".txt", NULL}, 0, false, NULL},
 	{"text", {NULL, NULL}, 0, false, NULL},
-	{"pprof-goroutines", {NULL, NULL}, 0, true, NULL},
+	{"pprof-goroutines",
+	 {".goroutines.pb.gz", NULL},
+	 GSD_FORMAT_PPROF_GOROUTINES,
+	 true,
+	 "a profile with a sample for each goroutine: goid, state, wait, creator, stack size"},
 	{"jsonl",
 	 {".jsonl", NULL},
 	 GSD_FORMAT_JSONL,
@@ -48,17 +52,22 @@ static const struct format *format_by_id(enum gsd_format id)
 	return format;
 }
 
+/* The format of the longest ending that the path has. */
 static const struct format *format_by_ending(const char *path)
 {
-	size_t length = strlen(path);
+	const struct format *best = NULL;
+	size_t length = strlen(path), longest = 0;
 	for (const struct format *format = formats; format->name != NULL; format++) {
 		for (size_t i = 0; i < 2 && format->endings[i] != NULL; i++) {
 			size_t ending = strlen(format->endings[i]);
-			if (length > ending && strcmp(path + length - ending, format->endings[i]) == 0)
-				return format;
+			if (ending > longest && length > ending &&
+			    strcmp(path + length - ending, format->endings[i]) == 0) {
+				best = format;
+				longest = ending;
+			}
 		}
 	}
-	return NULL;
+	return best;
 }
 
 static void hint_formats(void)

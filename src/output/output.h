@@ -70,6 +70,12 @@ GSD_MUST_CHECK struct gsd_error *gsd_file_replace(const char *path, gsd_file_wri
 GSD_MUST_CHECK struct gsd_error *gsd_write_pprof(const struct gsd_snapshot *snapshot, struct gsd_sink *sink);
 
 /**
+ * Writes gzipped profile.proto with a sample for each goroutine, in the order of the snapshot: its stack, its own
+ * labels, and the labels and values that docs/formats.md lists. Strings and errors as gsd_write_pprof().
+ */
+GSD_MUST_CHECK struct gsd_error *gsd_write_pprof_goroutines(const struct gsd_snapshot *snapshot, struct gsd_sink *sink);
+
+/**
  * Writes JSON Lines: an object for the capture, then one for each goroutine (docs/jsonl.md). In strings, each byte that
  * is not part of valid UTF-8 becomes U+FFFD. Fails as gsd_write_pprof().
  */

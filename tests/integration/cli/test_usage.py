@@ -59,7 +59,7 @@ WRONG = [
 NOT_BUILT_OPTIONS = ["--core=f", "--from=f", "--exe=f", "--nonblocking", "--filter=x", "--limit=3",
                      "--no-symbolize", "--runtime-frames", "--progress", "--no-progress"]
 NOT_BUILT_COMMANDS = ["watch", "run", "diff", "explain"]
-NOT_BUILT_FORMATS = ["text", "stacks", "folded", "svg", "html", "raw", "dot", "pprof-goroutines"]
+NOT_BUILT_FORMATS = ["text", "stacks", "folded", "svg", "html", "raw", "dot"]
 NOT_BUILT_ENDINGS = [".txt", ".folded", ".svg", ".html", ".gsd", ".dot"]
 
 

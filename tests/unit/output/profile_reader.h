@@ -52,11 +52,15 @@ static inline bool wire_next(struct wire *wire, struct wire_field *field_ret)
 
 #define READ_MAX 64
 
+#define READ_VALUES_MAX 4
+
 struct read_label {
-	uint64_t key, value;
+	uint64_t key, value, number, unit;
 };
 struct read_sample {
-	uint64_t count;
+	uint64_t count; /* the first value */
+	uint64_t values[READ_VALUES_MAX];
+	size_t value_count;
 	uint64_t locations[READ_MAX];
 	size_t location_count;
 	struct read_label labels[READ_MAX];
@@ -80,8 +84,10 @@ struct read_type {
 struct profile {
 	uint8_t *bytes;
 	size_t length;
-	struct read_type sample_type, period_type;
-	uint64_t period, time_nanos;
+	struct read_type sample_type; /* the first */
+	struct read_type sample_types[READ_VALUES_MAX];
+	struct read_type period_type;
+	uint64_t period, time_nanos, default_sample_type;
 	size_t sample_type_count;
 	struct read_sample samples[READ_MAX];
 	struct read_location locations[READ_MAX];
@@ -106,9 +112,19 @@ static inline void inflate_all(const uint8_t *bytes, size_t length, uint8_t **in
 	inflateEnd(&stream);
 }
 
+/* Reads a message of varints into consecutive uint64_t's: field 1 is the first. */
+static inline void read_numbers(struct wire wire, uint64_t *numbers, size_t count)
+{
+	struct wire_field field;
+	while (wire_next(&wire, &field)) {
+		assert_in_range(field.number, 1, count);
+		numbers[field.number - 1] = field.value;
+	}
+}
+
 static inline void read_sample(struct wire wire, struct read_sample *sample)
 {
-	struct wire_field field, inner;
+	struct wire_field field;
 	while (wire_next(&wire, &field)) {
 		if (field.number == 1) {
 			while (field.inside.next < field.inside.end) {
@@ -116,15 +132,15 @@ static inline void read_sample(struct wire wire, struct read_sample *sample)
 				sample->locations[sample->location_count++] = wire_varint(&field.inside);
 			}
 		} else if (field.number == 2) {
-			sample->count = wire_varint(&field.inside);
-			assert_ptr_equal(field.inside.next, field.inside.end);
+			while (field.inside.next < field.inside.end) {
+				assert_true(sample->value_count < READ_VALUES_MAX);
+				sample->values[sample->value_count++] = wire_varint(&field.inside);
+			}
+			sample->count = sample->values[0];
 		} else {
 			assert_int_equal(field.number, 3);
-			struct read_label *label = &sample->labels[sample->label_count++];
-			while (wire_next(&field.inside, &inner)) {
-				assert_in_range(inner.number, 1, 2);
-				*(inner.number == 1 ? &label->key : &label->value) = inner.value;
-			}
+			assert_true(sample->label_count < READ_MAX);
+			read_numbers(field.inside, &sample->labels[sample->label_count++].key, 4);
 		}
 	}
 }
@@ -153,22 +169,13 @@ static inline void read_location(struct wire wire, struct read_location *locatio
 	}
 }
 
-/* Reads a message of varints into consecutive uint64_t's: field 1 is the first. */
-static inline void read_numbers(struct wire wire, uint64_t *numbers, size_t count)
-{
-	struct wire_field field;
-	while (wire_next(&wire, &field)) {
-		assert_in_range(field.number, 1, count);
-		numbers[field.number - 1] = field.value;
-	}
-}
-
 static inline void read_field(struct profile *profile, const struct wire_field *field)
 {
 	switch (field->number) {
 	case 1:
-		profile->sample_type_count++;
-		read_numbers(field->inside, &profile->sample_type.type, 2);
+		assert_true(profile->sample_type_count < READ_VALUES_MAX);
+		read_numbers(field->inside, &profile->sample_types[profile->sample_type_count++].type, 2);
+		profile->sample_type = profile->sample_types[0];
 		break;
 	case 2: read_sample(field->inside, &profile->samples[profile->sample_count++]); break;
 	case 3: read_numbers(field->inside, &profile->mappings[profile->mapping_count++].id, 7); break;
@@ -178,6 +185,7 @@ static inline void read_field(struct profile *profile, const struct wire_field *
 	case 9: profile->time_nanos = field->value; break;
 	case 11: read_numbers(field->inside, &profile->period_type.type, 2); break;
 	case 12: profile->period = field->value; break;
+	case 14: profile->default_sample_type = field->value; break;
 	default: fail_msg("field %u", field->number);
 	}
 }
