@@ -439,14 +439,7 @@ static struct gsd_error *capture_target(struct gsd_capture *capture, struct gsd_
 	if (capture->stats.exe == NULL)
 		return gsd_error_no_memory();
 	struct gsd_error *error = capture_from(capture, target, options);
-	const char *change = error != NULL ? gsd_target_change(target) : NULL;
-	if (change == NULL)
-		return error;
-	/* Whatever could not be found or read: that is why. */
-	gsd_error_destroy(error);
-	return gsd_error_because(
-		gsd_error_create(GSD_ERROR_GONE, 0, "read the goroutines of %s (%s)", target->name, target->exe_path),
-		"%s", change);
+	return error == NULL ? NULL : gsd_target_explain(target, error);
 }
 
 static struct gsd_error *capture_process(struct gsd_capture *capture, pid_t pid,

@@ -57,7 +57,7 @@ static bool read_part(struct gsd_file_memory *memory, const struct gsd_file_span
 		return true;
 	/* Nothing beyond the page in which the file ends. */
 	struct stat status;
-	if (!memory->zero_tails || fstat(span->fd, &status) != 0 ||
+	if (!span->zero_tail || fstat(span->fd, &status) != 0 ||
 	    offset + length > (((uint64_t)status.st_size + PAGE_SIZE - 1) & ~(PAGE_SIZE - 1)))
 		return false;
 	memset(buffer + got, 0, length - (size_t)got);
@@ -92,9 +92,7 @@ static void file_memory_read(struct gsd_memory *base, struct gsd_range *ranges, 
 		ranges[i].errnum = read_range(memory, &ranges[i]);
 }
 
-void gsd_file_memory_init(struct gsd_file_memory *memory, const struct gsd_file_span *spans, size_t count,
-			  bool zero_tails)
+void gsd_file_memory_init(struct gsd_file_memory *memory, const struct gsd_file_span *spans, size_t count)
 {
-	*memory = (struct gsd_file_memory){
-		.memory = {.read = file_memory_read}, .spans = spans, .count = count, .zero_tails = zero_tails};
+	*memory = (struct gsd_file_memory){.memory = {.read = file_memory_read}, .spans = spans, .count = count};
 }

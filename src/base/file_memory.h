@@ -10,7 +10,8 @@ struct gsd_file_span {
 	uint64_t start;
 	uint64_t end;
 	uint64_t offset;
-	int fd; /**< borrowed; −1: these bytes cannot be had */
+	int fd;         /**< borrowed; −1: these bytes cannot be had */
+	bool zero_tail; /**< of the page that the end of the file cuts the rest is zero, as in a mapping of it */
 };
 
 struct gsd_file_memory {
@@ -18,11 +19,9 @@ struct gsd_file_memory {
 	const struct gsd_file_span *spans; /**< borrowed; in order of address, they do not overlap */
 	size_t count;
 	uint64_t bytes_read;
-	bool zero_tails; /**< of a page that the end of a file cuts the rest is zero, as in a mapping of it */
 };
 
 /** Initialises @p memory over @p spans. A read may go over several spans that follow each other without a gap. */
-void gsd_file_memory_init(struct gsd_file_memory *memory, const struct gsd_file_span *spans, size_t count,
-			  bool zero_tails);
+void gsd_file_memory_init(struct gsd_file_memory *memory, const struct gsd_file_span *spans, size_t count);
 
 #endif

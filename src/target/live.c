@@ -81,11 +81,19 @@ static uint64_t live_bytes_read(const struct gsd_target *target)
 	return gsd_process_bytes_read(target->process);
 }
 
-static const char *live_change(const struct gsd_target *target)
+static struct gsd_error *live_explain(const struct gsd_target *target, struct gsd_error *error)
 {
+	const char *change = NULL;
 	if (gsd_process_replaced(target->process))
-		return "it called execve while we looked, and runs another program now: try again";
-	return gsd_process_ended(target->process) ? "it exited while we looked" : NULL;
+		change = "it called execve while we looked, and runs another program now: try again";
+	else if (gsd_process_ended(target->process))
+		change = "it exited while we looked";
+	if (change == NULL)
+		return error;
+	gsd_error_destroy(error);
+	return gsd_error_because(
+		gsd_error_create(GSD_ERROR_GONE, 0, "read the goroutines of %s (%s)", target->name, target->exe_path),
+		"%s", change);
 }
 
 static const struct gsd_target_operations live_operations = {
@@ -96,7 +104,7 @@ static const struct gsd_target_operations live_operations = {
 	.environment = live_environment,
 	.memory_bytes = live_memory_bytes,
 	.bytes_read = live_bytes_read,
-	.change = live_change,
+	.explain = live_explain,
 };
 
 struct gsd_error *gsd_target_open_process(pid_t pid, struct gsd_target **target_ret)

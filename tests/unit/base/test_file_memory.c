@@ -33,10 +33,11 @@ static void bytes_are_those_of_the_file_at_the_span_s_offset(void **state)
 	uint8_t bytes[64];
 	int first = file_of(0x3000, 0);
 	int second = file_of(0x1000, 7);
-	const struct gsd_file_span spans[] = {
-		{0x10000, 0x11000, 0x1010, first}, {0x11000, 0x12000, 0, second}, {0x20000, 0x21000, 0, -1}};
+	const struct gsd_file_span spans[] = {{0x10000, 0x11000, 0x1010, first, false},
+					      {0x11000, 0x12000, 0, second, false},
+					      {0x20000, 0x21000, 0, -1, true}};
 	struct gsd_file_memory memory;
-	gsd_file_memory_init(&memory, spans, 3, false);
+	gsd_file_memory_init(&memory, spans, 3);
 	assert_true(readable(&memory, 0x10020, bytes, 2));
 	assert_int_equal(bytes[0], 0x30);
 	assert_true(readable(&memory, 0x11000, bytes, 1));
@@ -61,9 +62,9 @@ static void beyond_the_end_of_a_file_only_the_rest_of_its_page_is_zero(void **st
 	(void)state;
 	uint8_t bytes[0x2000];
 	int fd = file_of(0x1234, 1);
-	const struct gsd_file_span spans[] = {{0x10000, 0x18000, 0, fd}};
+	struct gsd_file_span spans[] = {{0x10000, 0x18000, 0, fd, true}};
 	struct gsd_file_memory memory;
-	gsd_file_memory_init(&memory, spans, 1, true);
+	gsd_file_memory_init(&memory, spans, 1);
 	assert_true(readable(&memory, 0x11230, bytes, 8));
 	assert_int_equal(bytes[3], 0x34);
 	assert_int_equal(bytes[4], 0);
@@ -72,7 +73,7 @@ static void beyond_the_end_of_a_file_only_the_rest_of_its_page_is_zero(void **st
 	assert_true(readable(&memory, 0x10000, bytes, 0x2000));
 	assert_false(readable(&memory, 0x11ff9, bytes, 8));
 	assert_false(readable(&memory, 0x12000, bytes, 1));
-	gsd_file_memory_init(&memory, spans, 1, false);
+	spans[0].zero_tail = false;
 	assert_true(readable(&memory, 0x11230, bytes, 4));
 	assert_false(readable(&memory, 0x11230, bytes, 5));
 	close(fd);
@@ -83,11 +84,11 @@ static void numbers_at_the_end_of_the_range_of_numbers_are_refused(void **state)
 	(void)state;
 	uint8_t bytes[16];
 	int fd = file_of(0x1000, 0);
-	const struct gsd_file_span spans[] = {{0x1000, 0x2000, UINT64_MAX - 4, fd},
-					      {0x2000, 0x3000, (uint64_t)1 << 63, fd},
-					      {UINT64_MAX - 0x1000, UINT64_MAX, 0, fd}};
+	const struct gsd_file_span spans[] = {{0x1000, 0x2000, UINT64_MAX - 4, fd, true},
+					      {0x2000, 0x3000, (uint64_t)1 << 63, fd, true},
+					      {UINT64_MAX - 0x1000, UINT64_MAX, 0, fd, true}};
 	struct gsd_file_memory memory;
-	gsd_file_memory_init(&memory, spans, 3, true);
+	gsd_file_memory_init(&memory, spans, 3);
 	assert_false(readable(&memory, 0x1000, bytes, 2));
 	assert_false(readable(&memory, 0x1008, bytes, 8));
 	assert_false(readable(&memory, 0x2000, bytes, 8));
