@@ -81,13 +81,16 @@ static uint64_t live_bytes_read(const struct gsd_target *target)
 	return gsd_process_bytes_read(target->process);
 }
 
+static const char *live_change(const struct gsd_target *target)
+{
+	if (gsd_process_replaced(target->process))
+		return "it called execve while we looked, and runs another program now: try again";
+	return gsd_process_ended(target->process) ? "it exited while we looked" : NULL;
+}
+
 static struct gsd_error *live_explain(const struct gsd_target *target, struct gsd_error *error)
 {
-	const char *change = NULL;
-	if (gsd_process_replaced(target->process))
-		change = "it called execve while we looked, and runs another program now: try again";
-	else if (gsd_process_ended(target->process))
-		change = "it exited while we looked";
+	const char *change = live_change(target);
 	if (change == NULL)
 		return error;
 	gsd_error_destroy(error);
@@ -104,6 +107,7 @@ static const struct gsd_target_operations live_operations = {
 	.environment = live_environment,
 	.memory_bytes = live_memory_bytes,
 	.bytes_read = live_bytes_read,
+	.change = live_change,
 	.explain = live_explain,
 };
 

@@ -48,6 +48,11 @@ uint64_t gsd_target_bytes_read(const struct gsd_target *target)
 	return target->operations->bytes_read(target);
 }
 
+const char *gsd_target_change(const struct gsd_target *target)
+{
+	return target->operations->change(target);
+}
+
 struct gsd_error *gsd_target_explain(const struct gsd_target *target, struct gsd_error *error)
 {
 	return target->operations->explain(target, error);

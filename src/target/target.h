@@ -49,6 +49,7 @@ struct gsd_target_operations {
 	struct gsd_error *(*environment)(struct gsd_target *target, const char *name, char **value_ret);
 	uint64_t (*memory_bytes)(const struct gsd_target *target);
 	uint64_t (*bytes_read)(const struct gsd_target *target);
+	const char *(*change)(const struct gsd_target *target);
 	struct gsd_error *(*explain)(const struct gsd_target *target, struct gsd_error *error);
 };
 
@@ -92,6 +93,8 @@ GSD_MUST_CHECK struct gsd_error *gsd_target_environment(struct gsd_target *targe
 uint64_t gsd_target_memory_bytes(const struct gsd_target *target);
 /** Bytes read from its memory so far. */
 uint64_t gsd_target_bytes_read(const struct gsd_target *target);
+/** What has become of it since it was opened, for a message ("it exited while we looked"); NULL: it is what it was. */
+const char *gsd_target_change(const struct gsd_target *target);
 /**
  * A better reason for @p error, of something that could not be found or read, where the target knows one: what has
  * become of it since it was opened, or what of it is missing. Consumes @p error; never NULL.
