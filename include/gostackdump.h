@@ -204,6 +204,31 @@ struct gsd_inspection {
 /** Looks at process @p pid. Not to be a Go program is no error. Errors: GSD_ERROR_GONE, GSD_ERROR_NO_MEMORY. */
 GSD_API GSD_MUST_CHECK struct gsd_error *gsd_inspect_process(pid_t pid, struct gsd_inspection *inspection_ret);
 
+/* ---- selecting -------------------------------------------------------------------------------------------------- */
+
+/** Which goroutines of a capture are wanted. Zero in every field (apart from @ref size) is all of them. */
+struct gsd_selection {
+	size_t size;                /**< sizeof(struct gsd_selection) */
+	const char *const *filters; /**< expressions as of --filter (docs/filters.md): a goroutine must pass each */
+	size_t filter_count;
+	uint64_t limit; /**< a sample of so many of those that pass; 0: all */
+	uint64_t seed;  /**< of the sample: the same seed prefers the same goids, in every capture */
+};
+
+/**
+ * Whether @p selection can be understood. GSD_ERROR_INVALID if not: its hint shows the expression with a caret under
+ * the place. @p names: whether functions will have names; a filter that asks for them needs that.
+ */
+GSD_API GSD_MUST_CHECK struct gsd_error *gsd_selection_check(const struct gsd_selection *selection, bool names);
+/**
+ * Narrows @p capture to the goroutines of @p selection: from now on they are all that it counts, describes and writes.
+ * The others are gone: a second selection narrows what the first one left. Threads without a goroutine go, too. The
+ * figures of gsd_capture_stats() stay those of the whole capture. Errors: as gsd_selection_check(), and
+ * GSD_ERROR_NO_MEMORY; the capture is as before then.
+ */
+GSD_API GSD_MUST_CHECK struct gsd_error *gsd_capture_select(struct gsd_capture *capture,
+							    const struct gsd_selection *selection);
+
 /* ---- goroutines ------------------------------------------------------------------------------------------------- */
 
 /** A function on a stack. Strings are the target's: any bytes, NUL-terminated; they live as long as the capture. */

@@ -6,6 +6,7 @@
 #include "base/error.h"
 #include "capture.h"
 #include "output/output.h"
+#include "output/select.h"
 
 const char *gsd_version(void)
 {
@@ -20,6 +21,22 @@ const struct gsd_stats *gsd_capture_stats(struct gsd_capture *capture)
 	if (getrusage(RUSAGE_SELF, &usage) == 0)
 		capture->stats.rss_peak_bytes = (uint64_t)usage.ru_maxrss * 1024;
 	return &capture->stats;
+}
+
+struct gsd_error *gsd_selection_check(const struct gsd_selection *selection, bool names)
+{
+	if (selection->size < sizeof *selection)
+		return gsd_error_because(gsd_error_create(GSD_ERROR_INVALID, 0, "take a selection"),
+					 "its size field is not set");
+	return gsd_selection_examine(selection, names);
+}
+
+struct gsd_error *gsd_capture_select(struct gsd_capture *capture, const struct gsd_selection *selection)
+{
+	struct gsd_snapshot *snapshot = &capture->snapshot;
+	GSD_TRY(gsd_selection_check(selection, !snapshot->addresses_only));
+	struct gsd_location_source source = gsd_snapshot_locations(snapshot);
+	return gsd_select(snapshot, &source, selection, &capture->arena);
 }
 
 struct writing {

@@ -49,6 +49,8 @@ struct invocation {
 	bool verbose;
 	bool json; /**< ps: --json */
 	struct gsd_capture_options capture;
+	const char **filters;           /**< --filter */
+	struct gsd_selection selection; /**< over filters */
 };
 
 /** The commands. Each returns the exit status. */

@@ -59,14 +59,16 @@ static void warn_of_marked(const struct gsd_stats *stats)
 	}
 }
 
-static void summarize(const struct invocation *invocation, const struct gsd_stats *stats, char **places,
-		      const bool *written)
+static void summarize(const struct invocation *invocation, const struct gsd_stats *stats, size_t selected,
+		      char **places, const bool *written)
 {
 	char *text = NULL;
 	size_t size = 0;
 	FILE *stream = open_memstream(&text, &size);
 	if (stream == NULL)
 		return;
+	if (selected != stats->goroutines)
+		fprintf(stream, "%zu of ", selected);
 	fprintf(stream, "%" PRIu64 " goroutine%s of %s (pid %" PRIu64 ", %s), %" PRIu64 " thread%s paused %.2f ms",
 		stats->goroutines, stats->goroutines == 1 ? "" : "s", program_name(stats), stats->pid,
 		stats->go_version, stats->threads, stats->threads == 1 ? "" : "s", (double)stats->pause_ns / 1e6);
@@ -117,7 +119,7 @@ static void write_outputs(const struct invocation *invocation, struct gsd_captur
 	result->partial |= stats->unreadable > 0 || stats->ambiguous > 0;
 	warn_of_marked(stats);
 	if (!invocation->quiet && result->written > 0)
-		summarize(invocation, stats, places, written);
+		summarize(invocation, stats, gsd_capture_goroutine_count(capture), places, written);
 	if (invocation->verbose)
 		say_details(stats);
 	free(written);
@@ -132,14 +134,15 @@ static void dump_process(const struct invocation *invocation, pid_t pid, FILE *s
 	struct gsd_error *error = NULL;
 	if (places != NULL)
 		error = gsd_capture_process(pid, &invocation->capture, &capture);
-	if (error != NULL) {
+	if (capture != NULL && (invocation->selection.filter_count > 0 || invocation->selection.limit > 0))
+		error = gsd_capture_select(capture, &invocation->selection);
+	if (error != NULL)
 		message_error(error);
-		gsd_error_destroy(error);
-	}
-	if (capture != NULL)
+	if (capture != NULL && error == NULL)
 		write_outputs(invocation, capture, places, stats_stream, result);
 	else
 		result->failed++;
+	gsd_error_destroy(error);
 	gsd_capture_destroy(capture);
 	free_places(places, invocation->output_count);
 }

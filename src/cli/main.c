@@ -36,7 +36,7 @@ static enum status show(enum show what, const struct command_row *command)
 		help_print_manual();
 	else
 		printf("gostackdump %s\n", gsd_version());
-	if (fflush(stdout) == 0)
+	if (fflush(stdout) == 0 && ferror(stdout) == 0)
 		return STATUS_COMPLETE;
 	if (errno != EPIPE)
 		message_errno(errno, "write to standard output");

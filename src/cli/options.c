@@ -25,6 +25,8 @@ enum {
 	OPTION_MAX_PAUSE,
 	OPTION_UNWIND,
 	OPTION_SYSTEM,
+	OPTION_FILTER,
+	OPTION_LIMIT,
 	OPTION_NATIVE,
 	OPTION_MAX_FRAMES,
 	OPTION_STATS,
@@ -82,6 +84,25 @@ static bool take_system(struct invocation *invocation, const char *argument)
 	(void)argument;
 	invocation->capture.system_goroutines = true;
 	return true;
+}
+
+static bool take_filter(struct invocation *invocation, const char *argument)
+{
+	invocation->filters[invocation->selection.filter_count++] = argument;
+	return true;
+}
+
+/* N[:SEED] */
+static bool take_limit(struct invocation *invocation, const char *argument)
+{
+	char number[32];
+	size_t length = strcspn(argument, ":");
+	snprintf(number, sizeof number, "%.*s", (int)length, argument);
+	if (length < sizeof number && value_number(number, 1, UINT32_MAX, &invocation->selection.limit) &&
+	    (argument[length] == '\0' ||
+	     value_number(argument + length + 1, 0, UINT64_MAX, &invocation->selection.seed)))
+		return true;
+	return usage_error("--limit '%s': it is a positive number, or two such as 100:7, the second a seed", argument);
 }
 
 static bool take_native(struct invocation *invocation, const char *argument)
@@ -154,6 +175,12 @@ const struct option_row option_table[] = {
 	{'p', "pid", "PID", GROUP_TARGET, COMMAND_DUMP, take_pid,
 	 "the process; repeatable, then -o names a directory or contains %p"},
 	{OPTION_SYSTEM, "system", NULL, GROUP_TARGET, COMMAND_DUMP, take_system, "also the runtime's own goroutines"},
+	{OPTION_FILTER, "filter", "EXPR", GROUP_TARGET, COMMAND_DUMP, take_filter,
+	 "only goroutines for which EXPR holds, in every format; repeatable: all must hold. Tests are state, wait, "
+	 "func, package, creator, label.NAME (= equals, ~ regular expression, != and !~ negated), goid, parent, age "
+	 "(= < <= > >=), locked, system, leaked, ambiguous, unreadable; joined by and, or, not and parentheses"},
+	{OPTION_LIMIT, "limit", "N[:SEED]", GROUP_TARGET, COMMAND_DUMP, take_limit,
+	 "only a sample of N of them; the same SEED (default 0) prefers the same goroutines in every capture"},
 	{'o', "output", "[FORMAT:]PATH", GROUP_OUTPUT, COMMAND_DUMP, take_output,
 	 "write there; repeatable: one capture, several files. The ending of PATH chooses the format unless FORMAT: "
 	 "does. - is standard output; a directory (or a path ending in /, made if missing) gets a file named after "
@@ -305,22 +332,36 @@ static bool parse_environment(struct invocation *invocation)
 			   sources);
 }
 
+static bool check_selection(const struct invocation *invocation)
+{
+	struct gsd_error *error = gsd_selection_check(&invocation->selection, true);
+	bool good = error == NULL;
+	if (!good)
+		message_error(error);
+	gsd_error_destroy(error);
+	return good;
+}
+
 bool invocation_parse(int argc, char **argv, struct invocation *invocation)
 {
 	*invocation = (struct invocation){.capture.size = sizeof invocation->capture};
 	invocation->pids = calloc((size_t)argc + 1, sizeof *invocation->pids);
 	invocation->outputs = calloc((size_t)argc + 1, sizeof *invocation->outputs);
-	if (invocation->pids == NULL || invocation->outputs == NULL)
+	invocation->filters = calloc((size_t)argc + 1, sizeof *invocation->filters);
+	invocation->selection =
+		(struct gsd_selection){.size = sizeof invocation->selection, .filters = invocation->filters};
+	if (invocation->pids == NULL || invocation->outputs == NULL || invocation->filters == NULL)
 		return usage_error("no memory for the arguments");
 	if (!parse_command(&argc, &argv, invocation) || !parse_options(argc, argv, invocation))
 		return false;
 	return invocation->show != SHOW_NOTHING ||
-	       (parse_environment(invocation) && invocation->command->check(invocation));
+	       (parse_environment(invocation) && check_selection(invocation) && invocation->command->check(invocation));
 }
 
 void invocation_clear(struct invocation *invocation)
 {
 	free(invocation->pids);
 	free(invocation->outputs);
+	free(invocation->filters);
 	*invocation = (struct invocation){0};
 }

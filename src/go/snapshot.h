@@ -124,6 +124,14 @@ struct gsd_snapshot_mapping {
 	const char *build_id; /**< GNU build id in hex, "" when there is none */
 };
 
+/** Which goroutines of a capture a snapshot was narrowed to; all zero: to none, it has all of them. */
+struct gsd_snapshot_selection {
+	const char *filter; /**< expressions, joined; NULL: none */
+	uint64_t limit;     /**< 0: none */
+	uint64_t seed;      /**< of the sample that the limit made */
+	uint64_t total;     /**< goroutines there were before */
+};
+
 struct gsd_snapshot {
 	struct gsd_symbolizer *symbolizer;
 	struct gsd_goroutine *goroutines; /**< those to be output: system ones only when asked for */
@@ -149,6 +157,8 @@ struct gsd_snapshot {
 	const char *exe;
 	const char *mode; /**< how the moment was taken: "atomic" */
 	uint64_t pid;
+	struct gsd_snapshot_selection selection;
+	bool addresses_only;     /**< nothing is named: functions are "0x…" */
 	uint32_t go_frame_limit; /**< logical frames at which Go's own profile cuts; 0: no cut was asked for */
 };
 

@@ -38,6 +38,26 @@ static void write_time(struct gsd_json *json, uint64_t unix_ns)
 	gsd_json_string(json, "time", text);
 }
 
+static void write_selection(struct gsd_json *json, const struct gsd_snapshot *snapshot)
+{
+	const struct gsd_snapshot_selection *selection = &snapshot->selection;
+	if (selection->filter == NULL && selection->limit == 0) {
+		gsd_json_null(json, "selection");
+		return;
+	}
+	gsd_json_open(json, "selection", '{');
+	gsd_json_unsigned(json, "of", selection->total);
+	gsd_json_string(json, "filter", selection->filter);
+	if (selection->limit != 0) {
+		gsd_json_unsigned(json, "limit", selection->limit);
+		gsd_json_unsigned(json, "seed", selection->seed);
+	} else {
+		gsd_json_null(json, "limit");
+		gsd_json_null(json, "seed");
+	}
+	gsd_json_close(json, '}');
+}
+
 static void write_capture(struct writer *writer)
 {
 	const struct gsd_snapshot *snapshot = writer->snapshot;
@@ -51,6 +71,7 @@ static void write_capture(struct writer *writer)
 	gsd_json_string(json, "go_version", snapshot->go_version);
 	gsd_json_string(json, "mode", snapshot->mode);
 	gsd_json_unsigned(json, "goroutines", snapshot->goroutine_count);
+	write_selection(json, snapshot);
 	gsd_json_close(json, '}');
 	gsd_json_end_line(json);
 }

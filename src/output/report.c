@@ -111,6 +111,41 @@ static struct gsd_error *add_states(struct report *report)
 	return NULL;
 }
 
+/* "12 of 10,006 goroutines" */
+static void add_selection_count(struct report *report)
+{
+	const struct gsd_snapshot *snapshot = report->snapshot;
+	bool selected = snapshot->selection.total != 0;
+	add_style(report, STYLE_BOLD);
+	if (selected) {
+		gsd_text_add_number(&report->text, snapshot->goroutine_count);
+		gsd_text_add(&report->text, " of ");
+	}
+	add_count(&report->text, selected ? snapshot->selection.total : snapshot->goroutine_count, "goroutine",
+		  "goroutines");
+	add_style(report, STYLE_PLAIN);
+}
+
+/* What they were selected by. */
+static void add_selection(struct report *report)
+{
+	const struct gsd_snapshot_selection *selection = &report->snapshot->selection;
+	struct gsd_text *text = &report->text;
+	if (selection->filter != NULL) {
+		gsd_text_add(text, "filter: ");
+		quote_string(&report->item, selection->filter);
+		add_list_item(report, true, 8);
+		gsd_text_add(text, "\n");
+	}
+	if (selection->limit != 0) {
+		gsd_text_add(text, "a sample of at most ");
+		gsd_text_add_number(text, selection->limit);
+		gsd_text_add(text, ", seed ");
+		gsd_text_add_decimal(text, (int64_t)selection->seed);
+		gsd_text_add(text, "\n");
+	}
+}
+
 static struct gsd_error *add_summary(struct report *report)
 {
 	const struct gsd_snapshot *snapshot = report->snapshot;
@@ -128,12 +163,11 @@ static struct gsd_error *add_summary(struct report *report)
 	add_time(&report->item, snapshot->time_unix_ns);
 	add_list_item(report, false, 0);
 	gsd_text_add(text, "\n");
-	add_style(report, STYLE_BOLD);
-	add_count(text, snapshot->goroutine_count, "goroutine", "goroutines");
-	add_style(report, STYLE_PLAIN);
+	add_selection_count(report);
 	gsd_text_add(text, ", ");
 	add_count(text, report->groups.stacks.stacks.count, "distinct stack", "distinct stacks");
 	gsd_text_add(text, "\n");
+	add_selection(report);
 	GSD_TRY(add_states(report));
 	if (report->groups.unreadable > 0) {
 		add_count(text, report->groups.unreadable, "stack", "stacks");

@@ -43,6 +43,13 @@ WRONG = [
     (["-p", "1", "--max-pause", "1s2"], "--max-pause '1s2'"),
     (["-p", "1", "--max-pause", "9999999999h"], "--max-pause '9999999999h'"),
     (["-p", "1", "--stats", ""], "--stats"),
+    (["-p", "1", "--limit", "0"], "--limit '0'"),
+    (["-p", "1", "--limit", "5:"], "--limit '5:'"),
+    (["-p", "1", "--limit", "5:x"], "--limit '5:x'"),
+    (["-p", "1", "--limit", "99999999999999999999999999999999999"], "--limit '9999"),
+    (["-p", "1", "--filter", ""], "a test is missing\n  \n  ^\n"),
+    (["-p", "1", "--filter", "locked", "--filter", "é=1 "], "\n  é=1 \n  ^\n"),
+    (["-p", "1", "--filter", "label.'é'=1 and foo"], "\n  label.'é'=1 and foo\n                  ^\n"),
     (["-p", "1", "--stats", "-"], "--stats '-'"),
     (["-p", "1", "--stats", "/dev/stdout", "-o", "-"], "--stats '/dev/stdout'"),
     (["-p", "1", "--outptu", "a"], "did you mean --output"),
@@ -56,7 +63,7 @@ WRONG = [
 ]
 
 # Promised by the contract for later: refused today, so that they never mean something else.
-NOT_BUILT_OPTIONS = ["--core=f", "--from=f", "--exe=f", "--nonblocking", "--filter=x", "--limit=3",
+NOT_BUILT_OPTIONS = ["--core=f", "--from=f", "--exe=f", "--nonblocking",
                      "--no-symbolize", "--runtime-frames", "--progress", "--no-progress"]
 NOT_BUILT_COMMANDS = ["watch", "run", "diff", "explain"]
 NOT_BUILT_FORMATS = ["text", "stacks", "folded", "svg", "html", "raw", "dot"]

@@ -76,7 +76,7 @@ static void what_is_not_known_is_null_and_never_zero(void **state)
 	assert_string_equal(
 		text_of(&snapshot),
 		"{\"type\":\"capture\",\"schema\":1,\"time\":\"2025-01-31T12:00:00.123456789Z\",\"pid\":4242,"
-		"\"exe\":\"/src/app/server\",\"go_version\":\"go1.26.8\",\"mode\":\"atomic\",\"goroutines\":1}\n"
+		"\"exe\":\"/src/app/server\",\"go_version\":\"go1.26.8\",\"mode\":\"atomic\",\"goroutines\":1,\"selection\":null}\n"
 		"{\"type\":\"goroutine\",\"goid\":7,\"g\":\"0xc000001000\",\"state\":\"waiting\",\"status\":"
 		"\"waiting\","
 		"\"wait_reason\":null,\"wait_minutes\":null,\"wait_ns\":null,\"system\":false,\"locked\":false,"
