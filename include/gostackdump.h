@@ -98,6 +98,7 @@ struct gsd_capture_options {
 	enum gsd_unwind_mode unwind; /**< how stacks are walked */
 	bool system_goroutines;      /**< also the runtime's own goroutines */
 	bool native;                 /**< C frames too, and threads that run no goroutine; the stop copies C stacks */
+	bool arguments;              /**< also the values of arguments, which GSD_FORMAT_STACKS prints */
 	unsigned allgs_sources;      /**< enum gsd_allgs_source bits that may be used; 0: all. For tests */
 	unsigned layout_sources;     /**< enum gsd_layout_source bits that may be used; 0: all. For tests */
 	/**
@@ -341,7 +342,9 @@ enum gsd_format {
 	GSD_FORMAT_PPROF = 1, /**< gzipped profile.proto, as pprof.Lookup("goroutine").WriteTo(w, 0) */
 	GSD_FORMAT_REPORT,    /**< for people: identical stacks grouped, biggest first */
 	GSD_FORMAT_JSONL,     /**< one JSON object a line: the capture, then each goroutine with all that is known */
-	GSD_FORMAT_PPROF_GOROUTINES /**< gzipped profile.proto with a sample for each goroutine, labelled */
+	GSD_FORMAT_PPROF_GOROUTINES, /**< gzipped profile.proto with a sample for each goroutine, labelled */
+	GSD_FORMAT_TEXT,             /**< byte for byte pprof.Lookup("goroutine").WriteTo(w, 1) of that Go version */
+	GSD_FORMAT_STACKS            /**< byte for byte the same with 2: wants gsd_capture_options.arguments */
 };
 
 /** How to write. Zero in every field (apart from @ref size) is the default. */

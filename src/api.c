@@ -53,6 +53,8 @@ static struct gsd_error *write_format(struct gsd_sink *sink, void *context)
 	case GSD_FORMAT_PPROF: return gsd_write_pprof(snapshot, sink);
 	case GSD_FORMAT_PPROF_GOROUTINES: return gsd_write_pprof_goroutines(snapshot, sink);
 	case GSD_FORMAT_JSONL: return gsd_write_jsonl(snapshot, sink);
+	case GSD_FORMAT_TEXT: return gsd_write_text(snapshot, sink);
+	case GSD_FORMAT_STACKS: return gsd_write_stacks(snapshot, sink);
 	case GSD_FORMAT_REPORT:
 		return gsd_write_report(snapshot, sink, writing->options.width, writing->options.colour);
 	}

@@ -18,6 +18,7 @@
 #include "describe.h"
 #include "go/survey.h"
 #include "program.h"
+#include "rules.h"
 #include "target/parallel.h"
 #include "target/target.h"
 
@@ -197,37 +198,6 @@ static struct gsd_error *copy_moment(struct gsd_target *target, const struct gsd
 
 /* ---- how stacks are walked ---- */
 
-/* The value of `profstackdepth=` in a list of GODEBUG settings; 0: not there. */
-static uint32_t stack_depth_setting(const char *settings)
-{
-	static const char key[] = "profstackdepth=";
-	uint32_t depth = 0;
-	for (const char *hit = settings == NULL ? NULL : strstr(settings, key); hit != NULL; hit = strstr(hit + 1, key))
-		depth = (uint32_t)strtoul(hit + sizeof key - 1, NULL, 10);
-	return depth;
-}
-
-/* Where Go's own goroutine profile cuts: 32 frames up to 1.22, then the setting (runtime/runtime1.go,
- * runtime/mprof.go). */
-static struct gsd_error *go_frame_limit(struct gsd_target *target, const struct gsd_runtime *runtime,
-					uint32_t *limit_ret)
-{
-	if (runtime->go_minor < 23) {
-		*limit_ret = 32;
-		return NULL;
-	}
-	char *settings = NULL;
-	GSD_TRY(gsd_target_environment(target, "GODEBUG", &settings));
-	uint32_t limit = stack_depth_setting(settings);
-	free(settings);
-	if (limit == 0 && runtime->modinfo != NULL) {
-		const char *built_in = strstr(runtime->modinfo, "DefaultGODEBUG=");
-		limit = stack_depth_setting(built_in);
-	}
-	*limit_ret = limit == 0 ? 128 : limit < 1024 ? limit : 1024;
-	return NULL;
-}
-
 static uint64_t stacks_read(const struct gsd_plan *plan)
 {
 	uint64_t count = 0;
@@ -240,20 +210,27 @@ static struct gsd_error *analysis_options(struct gsd_capture *capture, struct gs
 					  const struct gsd_capture_options *options,
 					  struct gsd_analysis_options *how_ret)
 {
+	struct gsd_snapshot *snapshot = &capture->snapshot;
 	bool like_go = options->max_frames == GSD_MAX_FRAMES_GO;
+	/* A traceback has the outermost frames too. */
+	bool innermost_only = like_go && !options->arguments;
 	if (like_go)
-		GSD_TRY(go_frame_limit(target, &capture->runtime, &capture->snapshot.go_frame_limit));
+		GSD_TRY(gsd_rules_frame_limit(target, &capture->runtime, &snapshot->go_frame_limit));
+	gsd_rules_fill(capture, target, options);
+	snapshot->arguments = options->arguments;
 	*how_ret = (struct gsd_analysis_options){
 		.unwind = options->unwind,
 		/*
 		 * Elided wrappers do not count in Go's cut, and each is called by a frame that does. Elsewhere the
 		 * outermost one, runtime.goexit, is kept and never shown.
 		 */
-		.max_frames = like_go                    ? 2 * capture->snapshot.go_frame_limit + 2
-			      : options->max_frames != 0 ? options->max_frames
-							 : DEFAULT_MAX_FRAMES + 1,
-		.innermost_only = like_go,
-		.system_goroutines = options->system_goroutines};
+		.max_frames = innermost_only                        ? 2 * snapshot->go_frame_limit + 2
+			      : like_go || options->max_frames == 0 ? DEFAULT_MAX_FRAMES + 1
+								    : options->max_frames,
+		.innermost_only = innermost_only,
+		.system_goroutines = options->system_goroutines,
+		.traceback = options->arguments ? snapshot->traceback : NULL,
+		.traceback_rule = {.inner = snapshot->traceback_inner, .outer = snapshot->traceback_outer}};
 	return NULL;
 }
 
@@ -418,7 +395,9 @@ static struct gsd_error *capture_from(struct gsd_capture *capture, struct gsd_ta
 	uint64_t prepared_ns = gsd_clock_ns(CLOCK_MONOTONIC);
 	capture->stats.prepare_ns = prepared_ns - capture->started_ns;
 	struct copy copy = {0};
-	struct gsd_error *error = take_moment(capture, target, options, &copy);
+	struct gsd_error *error = gsd_traceback_create(capture->runtime.code, &capture->snapshot.traceback);
+	if (error == NULL)
+		error = take_moment(capture, target, options, &copy);
 	capture->stats.capture_ns = gsd_clock_ns(CLOCK_MONOTONIC) - prepared_ns;
 	if (error == NULL)
 		error = gsd_describe(capture, target,
@@ -482,6 +461,7 @@ void gsd_capture_destroy(struct gsd_capture *capture)
 		return;
 	gsd_frame_array_free(&capture->frames);
 	gsd_symbolizer_destroy(capture->snapshot.symbolizer);
+	gsd_traceback_destroy(capture->snapshot.traceback);
 	gsd_analysis_free(&capture->analysis);
 	gsd_runtime_free(&capture->runtime);
 	gsd_arena_free(&capture->arena);

@@ -10,6 +10,7 @@
 #include "go/labels.h"
 #include "go/references.h"
 #include "go/symbolize.h"
+#include "go/traceback.h"
 
 static struct gsd_error *read_labels(struct gsd_capture *capture, struct gsd_memory *memory)
 {
@@ -118,8 +119,11 @@ static struct gsd_error *symbolize_ancestry(struct gsd_capture *capture, const s
 {
 	for (size_t i = 0; i < ancestry->count; i++)
 		for (size_t k = 0; k < ancestry->ancestors[i].pc_count; k++) {
+			uint64_t pc = ancestry->ancestors[i].pcs[k], entry;
 			struct gsd_line line;
-			GSD_TRY(gsd_symbolize_call(capture->snapshot.symbolizer, ancestry->ancestors[i].pcs[k], &line));
+			struct gsd_traceback_frame frame;
+			GSD_TRY(gsd_symbolize_call(capture->snapshot.symbolizer, pc, &line));
+			GSD_TRY(gsd_traceback_function(capture->snapshot.traceback, pc, false, true, &frame, &entry));
 		}
 	return NULL;
 }
@@ -149,10 +153,12 @@ static struct gsd_error *fill_stacks(struct gsd_capture *capture)
 	for (size_t i = 0; i < count; i++)
 		snapshot->stacks[i] =
 			(struct gsd_stack){.words = analysis->words.items + analysis->stacks.items[i].first,
-					   .count = analysis->stacks.items[i].count};
+					   .count = analysis->stacks.items[i].count,
+					   .left_out = analysis->stacks.items[i].left_out};
 	snapshot->stack_count = count;
 	snapshot->goroutines = analysis->goroutines.items;
 	snapshot->goroutine_count = analysis->goroutines.count;
+	snapshot->values = &analysis->values;
 	return NULL;
 }
 

@@ -24,8 +24,16 @@ const struct format formats[] = {
 	 true,
 	 "the program's own goroutine profile, gzipped, for go tool pprof"},
 	{"report", {".report", NULL}, GSD_FORMAT_REPORT, false, "for people: equal stacks together, biggest first"},
-	{"stacks", {".txt", NULL}, 0, false, NULL},
-	{"text", {NULL, NULL}, 0, false, NULL},
+	{"stacks",
+	 {".txt", NULL},
+	 GSD_FORMAT_STACKS,
+	 false,
+	 "what the program itself prints for debug=2: every stack, with arguments"},
+	{"text",
+	 {".text", NULL},
+	 GSD_FORMAT_TEXT,
+	 false,
+	 "what it prints for debug=1: equal stacks counted, with labels"},
 	{"pprof-goroutines",
 	 {".goroutines.pb.gz", NULL},
 	 GSD_FORMAT_PPROF_GOROUTINES,
@@ -204,10 +212,10 @@ static bool decide_standard_output(struct invocation *invocation)
 	return true;
 }
 
-bool outputs_decide(struct invocation *invocation)
+static bool decide_outputs(struct invocation *invocation)
 {
 	if (invocation->output_count == 0)
-		return decide_standard_output(invocation) && check_distinct(invocation);
+		return decide_standard_output(invocation);
 	const struct format *fallback = invocation->format;
 	if (fallback == NULL)
 		fallback = format_by_id(GSD_FORMAT_PPROF);
@@ -219,7 +227,16 @@ bool outputs_decide(struct invocation *invocation)
 		if (!decide_format(output, fallback) || !check_several(invocation, output))
 			return false;
 	}
-	return check_distinct(invocation);
+	return true;
+}
+
+bool outputs_decide(struct invocation *invocation)
+{
+	if (!decide_outputs(invocation) || !check_distinct(invocation))
+		return false;
+	for (size_t i = 0; i < invocation->output_count; i++)
+		invocation->capture.arguments |= invocation->outputs[i].format->id == GSD_FORMAT_STACKS;
+	return true;
 }
 
 /* ---- where a capture goes --------------------------------------------------------------------------------------- */

@@ -38,6 +38,14 @@ void gsd_goroutines_plan(const struct gsd_runtime *runtime, struct gsd_plan *pla
 /* What a start pc says of a goroutine: decided once per function. */
 enum origin { ORIGIN_USER = 1, ORIGIN_SYSTEM, ORIGIN_FINALIZERS, ORIGIN_CLEANUPS };
 
+/* Frames of a stack that are not kept, as a traceback counts them. */
+struct left_out {
+	uint64_t frames;
+	uint8_t callee; /* enum gsd_special of what the next word called */
+	bool begun;
+	struct gsd_error *error;
+};
+
 struct gsd_analyst {
 	const struct gsd_runtime *runtime;
 	struct gsd_analysis_options options;
@@ -49,6 +57,8 @@ struct gsd_analyst {
 	struct gsd_hash *ancestry_indexes;
 	struct gsd_hash *bubble_indexes;
 	struct gsd_c_frames c_frames; /* of the goroutine at hand */
+	struct gsd_traceback_list traceback_list;
+	struct left_out left_out;
 };
 
 /* A header decoded. */
@@ -75,6 +85,7 @@ static void forget_indexes(struct gsd_goroutine *goroutine)
 	goroutine->ancestry = GSD_NO_ANCESTRY;
 	goroutine->bubble = GSD_NO_BUBBLE;
 	goroutine->thread = GSD_NO_THREAD;
+	goroutine->values = GSD_NO_VALUES;
 }
 
 static void decode(const struct gsd_layout *layout, const uint8_t *g, struct header *header)
@@ -363,16 +374,17 @@ static enum gsd_unreadable reason_of_outcome(const struct header *header)
 /* ---- stacks, each once ---- */
 
 static struct gsd_error *intern_stack(struct gsd_analyst *analyst, const uint64_t *words, size_t count,
-				      uint32_t *index_ret)
+				      uint64_t left_out, uint32_t *index_ret)
 {
 	struct gsd_analysis *result = &analyst->result;
 	/* Different stacks with one hash: the next seed. */
-	for (uint64_t seed = 0;; seed++) {
+	for (uint64_t seed = left_out;; seed++) {
 		uint64_t hash = gsd_hash_bytes(words, count * sizeof *words, seed);
 		uint64_t index;
 		if (!gsd_hash_find(analyst->stack_hashes, hash, &index)) {
 			index = result->stacks.count;
-			struct gsd_pooled_stack stack = {.first = result->words.count, .count = count};
+			struct gsd_pooled_stack stack = {
+				.first = result->words.count, .count = count, .left_out = left_out};
 			for (size_t i = 0; i < count; i++)
 				if (!gsd_u64_array_append(&result->words, words[i]))
 					return gsd_error_no_memory();
@@ -383,7 +395,7 @@ static struct gsd_error *intern_stack(struct gsd_analyst *analyst, const uint64_
 			return NULL;
 		}
 		const struct gsd_pooled_stack *stack = &result->stacks.items[index];
-		if (stack->count == count &&
+		if (stack->count == count && stack->left_out == left_out &&
 		    memcmp(result->words.items + stack->first, words, count * sizeof *words) == 0) {
 			*index_ret = (uint32_t)index;
 			return NULL;
@@ -443,7 +455,7 @@ static struct gsd_error *mark_unreadable(struct gsd_analyst *analyst, struct gsd
 {
 	uint64_t word_of_reason = GSD_PC_UNREADABLE(reason);
 	goroutine->unreadable = (uint16_t)reason;
-	return intern_stack(analyst, &word_of_reason, 1, &goroutine->stack);
+	return intern_stack(analyst, &word_of_reason, 1, 0, &goroutine->stack);
 }
 
 /* The C frames around those of Go, when they were asked for. */
@@ -464,6 +476,93 @@ static struct gsd_error *find_c_frames(struct gsd_analyst *analyst, const struct
 	return source->find(source->context, &query, &analyst->c_frames);
 }
 
+/* ---- arguments, when they are kept ---- */
+
+/* Counts what a traceback would show of a word that is not kept (struct gsd_frame_buffer, left_out). */
+static void count_left_out(void *context, uint64_t word)
+{
+	struct gsd_analyst *analyst = context;
+	struct left_out *left_out = &analyst->left_out;
+	const struct gsd_traceback_place *place = NULL;
+	if (left_out->error == NULL && !left_out->begun) {
+		const uint64_t *before = &analyst->frames.words[analyst->frames.head - 1];
+		left_out->begun = true;
+		left_out->error = gsd_traceback_place(analyst->options.traceback, *before, &place);
+		if (left_out->error == NULL && place->frame_count > 0)
+			left_out->callee = place->frames[place->frame_count - 1].special;
+	}
+	if (left_out->error == NULL)
+		left_out->error = gsd_traceback_place(analyst->options.traceback, word, &place);
+	for (size_t i = 0; left_out->error == NULL && i < place->frame_count; i++) {
+		const struct gsd_traceback_frame *frame = &place->frames[i];
+		left_out->frames += gsd_traceback_shows(frame, false, left_out->callee) ? 1 : 0;
+		left_out->callee = frame->special;
+	}
+}
+
+/* Up to eight bytes at an address of the copied stack, of which @p size are meant; 0 outside of it. */
+static uint64_t argument_at(const struct header *header, uint64_t address, uint8_t size)
+{
+	const struct gsd_stack_view *view = &header->copied->stack;
+	uint64_t value = 0;
+	if (address >= view->start && address - view->start <= view->length &&
+	    view->length - (address - view->start) >= size)
+		memcpy(&value, view->bytes + (address - view->start), size);
+	return value;
+}
+
+/* The values that the recipe of a place names, of a frame whose arguments are at @p arguments. */
+static bool add_values(struct gsd_values *values, const struct header *header, const struct gsd_traceback_place *place,
+		       uint64_t arguments)
+{
+	for (const uint8_t *next = place->arguments; *next != GSD_ARGUMENTS_END; next++) {
+		if (*next >= GSD_ARGUMENTS_TOO_FAR)
+			continue;
+		uint64_t address = arguments + *next++;
+		if (!gsd_values_add(values, arguments == 0 ? 0 : argument_at(header, address, *next)))
+			return false;
+	}
+	return true;
+}
+
+/* First how many there are, then each. */
+static struct gsd_error *keep_values(struct gsd_analyst *analyst, struct header *header)
+{
+	struct gsd_frame_buffer *frames = &analyst->frames;
+	struct gsd_traceback_list *list = &analyst->traceback_list;
+	struct gsd_values *values = &analyst->result.values;
+	uint64_t count = 0;
+	if (analyst->options.traceback == NULL)
+		return NULL;
+	GSD_TRY(gsd_traceback_expand(analyst->options.traceback, frames->words, frames->count,
+				     &analyst->options.traceback_rule, list));
+	for (size_t i = 0; i < list->count; i++)
+		count += list->items[i].values ? list->items[i].place->value_count : 0;
+	if (count == 0)
+		return NULL;
+	header->goroutine.values = values->length;
+	bool good = gsd_values_add(values, count);
+	for (size_t i = 0; i < list->count && good; i++)
+		good = !list->items[i].values || add_values(values, header, list->items[i].place, frames->arguments[i]);
+	return good ? NULL : gsd_error_no_memory();
+}
+
+bool gsd_analyst_same_values(const struct gsd_analyst *analyst, const struct gsd_goroutine *left,
+			     const struct gsd_goroutine *right)
+{
+	if (left->values == GSD_NO_VALUES || right->values == GSD_NO_VALUES)
+		return left->values == right->values;
+	struct gsd_cursor left_values = gsd_values_at(&analyst->result.values, left->values);
+	struct gsd_cursor right_values = gsd_values_at(&analyst->result.values, right->values);
+	uint64_t count = gsd_cursor_uvarint(&left_values);
+	if (gsd_cursor_uvarint(&right_values) != count)
+		return false;
+	for (uint64_t i = 0; i < count && !left_values.failed && !right_values.failed; i++)
+		if (gsd_cursor_uvarint(&left_values) != gsd_cursor_uvarint(&right_values))
+			return false;
+	return true;
+}
+
 static struct gsd_error *walk_stack(struct gsd_analyst *analyst, struct header *header)
 {
 	struct gsd_walk_start start = {0};
@@ -479,6 +578,7 @@ static struct gsd_error *walk_stack(struct gsd_analyst *analyst, struct header *
 		goroutine->stack_used = (uint32_t)(header->high - start.sp);
 	struct gsd_walk_result walked;
 	GSD_TRY(find_c_frames(analyst, header, &start));
+	analyst->left_out = (struct left_out){0};
 	if (!gsd_walk(analyst->runtime->code, &header->copied->stack, &start, analyst->options.unwind, &analyst->frames,
 		      &walked))
 		return gsd_error_no_memory();
@@ -488,7 +588,10 @@ static struct gsd_error *walk_stack(struct gsd_analyst *analyst, struct header *
 	goroutine->disagreed = walked.disagreed;
 	if (walked.unreadable != GSD_READABLE)
 		return mark_unreadable(analyst, goroutine, walked.unreadable);
-	return intern_stack(analyst, analyst->frames.words, analyst->frames.count, &goroutine->stack);
+	GSD_TRY(gsd_take(analyst->left_out.error));
+	GSD_TRY(keep_values(analyst, header));
+	return intern_stack(analyst, analyst->frames.words, analyst->frames.count, analyst->left_out.frames,
+			    &goroutine->stack);
 }
 
 static bool exists(const struct gsd_goroutine *goroutine)
@@ -608,6 +711,7 @@ void gsd_analysis_free(struct gsd_analysis *analysis)
 	gsd_u64_array_free(&analysis->ancestry_pointers);
 	gsd_u64_array_free(&analysis->bubble_pointers);
 	gsd_snapshot_threads_free(&analysis->threads);
+	gsd_values_free(&analysis->values);
 	memset(analysis, 0, sizeof *analysis);
 }
 
@@ -625,6 +729,11 @@ struct gsd_error *gsd_analyst_create(const struct gsd_runtime *runtime, const st
 					.ancestry_indexes = gsd_hash_create(64),
 					.bubble_indexes = gsd_hash_create(64)};
 	struct gsd_error *error = gsd_frame_buffer_init(&analyst->frames, options->max_frames, options->innermost_only);
+	if (error == NULL && options->traceback != NULL) {
+		error = gsd_frame_buffer_keep_arguments(&analyst->frames);
+		analyst->frames.left_out = count_left_out;
+		analyst->frames.context = analyst;
+	}
 	if (error == NULL &&
 	    (analyst->origins == NULL || analyst->stack_hashes == NULL || analyst->label_indexes == NULL ||
 	     analyst->ancestry_indexes == NULL || analyst->bubble_indexes == NULL))
@@ -642,6 +751,8 @@ void gsd_analyst_destroy(struct gsd_analyst *analyst)
 		return;
 	gsd_frame_buffer_free(&analyst->frames);
 	gsd_c_frames_free(&analyst->c_frames);
+	gsd_traceback_list_free(&analyst->traceback_list);
+	gsd_error_destroy(analyst->left_out.error);
 	gsd_hash_destroy(analyst->origins);
 	gsd_hash_destroy(analyst->stack_hashes);
 	gsd_hash_destroy(analyst->label_indexes);

@@ -7,7 +7,9 @@
 #include "base/plan.h"
 #include "go/runtime.h"
 #include "go/snapshot.h"
+#include "go/traceback.h"
 #include "go/unwind.h"
+#include "go/values.h"
 
 /** A longer stack is not read: twice the runtime's own limit on 64-bit machines. */
 #define GSD_MAX_STACK_BYTES ((uint64_t)1 << 31)
@@ -29,6 +31,9 @@ struct gsd_analysis_options {
 	bool innermost_only; /**< keep only the innermost ones (a cut as Go's own follows) */
 	bool system_goroutines;
 	bool headers_only;                         /**< no stack, no labels, no thread: what a header alone says */
+	/** Keep the values of arguments, of the frames that this says; NULL: none. Borrowed. */
+	struct gsd_traceback *traceback;
+	struct gsd_traceback_rule traceback_rule;
 	const struct gsd_c_frame_source *c_frames; /**< NULL: Go frames only */
 };
 
@@ -38,6 +43,7 @@ GSD_DEFINE_ARRAY(gsd_goroutine_array, struct gsd_goroutine)
 struct gsd_pooled_stack {
 	size_t first;
 	size_t count;
+	uint64_t left_out; /**< frames that a traceback would show of those that GSD_PC_ELIDED stands for */
 };
 GSD_DEFINE_ARRAY(gsd_pooled_stacks, struct gsd_pooled_stack)
 
@@ -55,6 +61,7 @@ struct gsd_analysis {
 	struct gsd_u64_array ancestry_pointers;
 	struct gsd_u64_array bubble_pointers;
 	struct gsd_snapshot_threads threads;
+	struct gsd_values values; /**< of arguments */
 	uint64_t system_goroutines;
 	uint64_t unreadable;
 	uint64_t frames, table_steps, fp_steps, disagreements;
@@ -96,6 +103,9 @@ GSD_MUST_CHECK struct gsd_error *gsd_analyst_goroutine(struct gsd_analyst *analy
 						       struct gsd_goroutine *goroutine_ret, bool *exists_ret);
 /** Takes a goroutine into the result, unless it is a system one that was not asked for; counts it. */
 GSD_MUST_CHECK struct gsd_error *gsd_analyst_keep(struct gsd_analyst *analyst, const struct gsd_goroutine *goroutine);
+/** Whether the arguments of two goroutines, as far as they are kept, have the same values. */
+bool gsd_analyst_same_values(const struct gsd_analyst *analyst, const struct gsd_goroutine *left,
+			     const struct gsd_goroutine *right);
 /** Whether one started at @p start_pc is a system goroutine at some times and not at others. */
 bool gsd_analyst_depends_on_runtime(struct gsd_analyst *analyst, uint64_t start_pc);
 /** What was kept, with the stacks; the analyst is empty then. To be freed with gsd_analysis_free(). */

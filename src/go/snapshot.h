@@ -9,6 +9,7 @@
 #include "base/base.h"
 
 struct gsd_symbolizer;
+struct gsd_traceback;
 
 /*
  * A stack is a list of words, innermost frame first. A plain word is a return address: the line is that of the call
@@ -46,6 +47,7 @@ struct gsd_label_set {
 struct gsd_stack {
 	const uint64_t *words;
 	size_t count;
+	uint64_t left_out; /**< frames for which GSD_PC_ELIDED stands in a traceback; 0: not counted */
 };
 
 /** What a goroutine had inherited from one that (directly or not) created it (GODEBUG=tracebackancestors=N). */
@@ -89,6 +91,8 @@ struct gsd_thread_stack {
 	uint32_t stack; /**< index into gsd_snapshot.stacks */
 };
 
+#define GSD_NO_VALUES UINT64_MAX
+
 struct gsd_goroutine {
 	uint64_t goid;
 	uint64_t address;     /**< of its g in the target */
@@ -99,6 +103,7 @@ struct gsd_goroutine {
 	uint64_t stack_low;   /**< its stack is [stack_low, stack_low + stack_size) */
 	uint32_t stack_size;  /**< bytes reserved; 0: the bounds contradict each other */
 	uint32_t stack_used;  /**< bytes from its stack pointer to the end; 0: not known */
+	uint64_t values;      /**< where the values of its arguments are in gsd_snapshot.values; GSD_NO_VALUES */
 	uint32_t status;      /**< raw, without the scan bit */
 	uint32_t stack;       /**< index into gsd_snapshot.stacks */
 	uint32_t labels;      /**< index into gsd_snapshot.label_sets, or GSD_NO_LABELS */
@@ -134,6 +139,9 @@ struct gsd_snapshot_selection {
 
 struct gsd_snapshot {
 	struct gsd_symbolizer *symbolizer;
+	struct gsd_traceback *traceback;
+	const struct gsd_values *values;  /**< of arguments */
+	bool arguments;                   /**< whether those were asked for */
 	struct gsd_goroutine *goroutines; /**< those to be output: system ones only when asked for */
 	size_t goroutine_count;
 	struct gsd_stack *stacks;
@@ -158,8 +166,12 @@ struct gsd_snapshot {
 	const char *mode; /**< how the moment was taken: "atomic" */
 	uint64_t pid;
 	struct gsd_snapshot_selection selection;
-	bool addresses_only;     /**< nothing is named: functions are "0x…" */
-	uint32_t go_frame_limit; /**< logical frames at which Go's own profile cuts; 0: no cut was asked for */
+	bool addresses_only;       /**< nothing is named: functions are "0x…" */
+	uint32_t go_frame_limit;   /**< logical frames at which Go's own profile cuts; 0: no cut was asked for */
+	uint32_t text_frame_limit; /**< the same for text, which is cut as Go does unless a depth was asked for */
+	uint32_t traceback_inner;  /**< innermost frames of a traceback (struct gsd_traceback_rule); 0: all */
+	uint32_t traceback_outer;  /**< outermost frames */
+	bool traceback_labels;     /**< the program's own tracebacks have labels */
 };
 
 /** Statuses of a goroutine (runtime/runtime2.go), without the scan bit. The last two exist from Go 1.26 on. */

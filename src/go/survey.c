@@ -649,7 +649,8 @@ static struct gsd_error *settle_steps(struct gsd_survey *survey, const struct st
 				       headers[i].buffer, &now);
 		/* A set of labels that was dropped may be another one's place after a collection. */
 		bool same_labels = now.labels == GSD_NO_LABELS || same_cycle(survey);
-		if (error != NULL || !same_goroutine(before, &now) || !same_labels)
+		if (error != NULL || !same_goroutine(before, &now) || !same_labels ||
+		    !gsd_analyst_same_values(survey->analyst, before, &now))
 			continue;
 		slot->outcome = GSD_OUTCOME_THERE;
 		slot->stepped = true;

@@ -9,9 +9,7 @@
 #include "base/array.h"
 #include "base/error.h"
 #include "base/hash.h"
-#include "go/code.h"
-
-#define MAX_INLINED 256 /* calls inlined into one place */
+#include "go/expansion.h"
 
 /* A line on its way into a location, with the address that the location has if it is the innermost one. */
 struct placed_line {
@@ -83,117 +81,35 @@ void gsd_location_list_free(struct gsd_location_list *list)
 
 /* ---- lines ---- */
 
-static const char *or_unknown(const char *text)
-{
-	return text != NULL ? text : "?";
-}
-
-/* File and line at a text offset: "?" and 0 when either is not known (runtime/symtab.go, funcline1). */
-static void fill_file_line(const struct gsd_module *module, const struct gsd_function *function, uint64_t offset,
-			   struct gsd_line *line)
-{
-	line->file = gsd_pclntab_file(&module->table, function, offset);
-	line->line = gsd_pclntab_value(&module->table, function, function->line_numbers, offset);
-	if (line->file == NULL || line->line == -1) {
-		line->file = "?";
-		line->line = 0;
-	}
-}
-
-/* One logical frame on the way from the innermost to the physical function. */
-struct expansion {
-	const struct gsd_module *module;
-	struct gsd_function function;
-	uint64_t offset; /* of the call, in the text */
-	uint64_t tree;   /* address of the inline tree, 0: none */
-};
-
-/* The address of the function's inline tree; 0: nothing is inlined into it. */
-static uint64_t inline_tree(const struct expansion *expansion)
-{
-	uint32_t tree;
-	bool found =
-		gsd_pclntab_funcdata(&expansion->module->table, &expansion->function, GSD_FUNCDATA_INLINE_TREE, &tree);
-	return found ? expansion->module->data.gofunc + tree : 0;
-}
-
-/* The inlined call at the expansion's offset; false when the physical function itself is there. */
-static struct gsd_error *inlined_call(struct gsd_code *code, const struct expansion *expansion,
-				      struct gsd_inlined_call *call_ret, bool *found_ret)
-{
-	*found_ret = false;
-	if (expansion->tree == 0)
-		return NULL;
-	int32_t index = gsd_pclntab_pcdata(&expansion->module->table, &expansion->function, GSD_PCDATA_INLINE_TREE,
-					   expansion->offset);
-	if (index < 0)
-		return NULL;
-	size_t size = gsd_inlined_call_size(&expansion->module->table);
-	const uint8_t *bytes;
-	GSD_TRY(gsd_block_cache_read(gsd_code_cache(code), expansion->tree + (uint64_t)index * size, size, &bytes));
-	*call_ret = gsd_inlined_call_parse(&expansion->module->table, bytes);
-	if (!gsd_pclntab_is_name(&expansion->module->table, call_ret->name))
-		return gsd_error_because(gsd_error_create(GSD_ERROR_CORRUPT, 0, "read the calls inlined into %s",
-							  or_unknown(gsd_pclntab_name(&expansion->module->table,
-										      expansion->function.name))),
-					 "record %" PRId32 " of its inline tree at 0x%" PRIx64 " names no function",
-					 index, expansion->tree);
-	*found_ret = true;
-	return NULL;
-}
-
-/* A wrapper is not shown, unless a panic called it (runtime/traceback.go, elideWrapperCalling). */
-static bool elided(enum gsd_special special, bool called_by_panic)
-{
-	return special == GSD_SPECIAL_WRAPPER && !called_by_panic;
-}
-
-static bool is_panic(enum gsd_special special)
-{
-	return special == GSD_SPECIAL_PANIC || special == GSD_SPECIAL_SIGPANIC;
-}
-
-struct logical_frame {
-	int32_t name;
-	int32_t start_line;
-	enum gsd_special special;
-};
-
-static struct gsd_error *append_line(struct gsd_symbolizer *symbolizer, const struct expansion *expansion,
-				     const struct logical_frame *frame)
+static struct gsd_error *append_line(struct gsd_symbolizer *symbolizer, const struct gsd_expansion *expansion,
+				     const struct gsd_expanded_call *call)
 {
 	const struct gsd_module *module = expansion->module;
-	struct gsd_line line = {.function = or_unknown(gsd_pclntab_name(&module->table, frame->name)),
-				.start_line = frame->start_line,
+	struct gsd_line line = {.function = call->name,
+				.start_line = call->start_line,
 				.entry = gsd_module_text_address(module, expansion->function.entry)};
-	fill_file_line(module, &expansion->function, expansion->offset, &line);
+	gsd_expansion_file_line(expansion, &line);
 	struct placed_line placed = {.line = line, .address = gsd_module_text_address(module, expansion->offset)};
 	return line_array_append(&symbolizer->scratch, placed) ? NULL : gsd_error_no_memory();
 }
 
 /* Expands the frame at `offset` into scratch lines, innermost first. */
-static struct gsd_error *expand(struct gsd_symbolizer *symbolizer, struct expansion *expansion, bool called_by_panic,
-				struct place *place)
+static struct gsd_error *expand(struct gsd_symbolizer *symbolizer, struct gsd_expansion *expansion,
+				bool called_by_panic, struct place *place)
 {
 	bool done = false;
-	for (int depth = 0; !done && depth <= MAX_INLINED; depth++) {
-		struct gsd_inlined_call call;
-		bool inlined;
-		GSD_TRY(inlined_call(symbolizer->code, expansion, &call, &inlined));
-		struct logical_frame frame = {
-			.name = inlined ? call.name : expansion->function.name,
-			.start_line = inlined ? call.start_line : expansion->function.start_line,
-			.special = gsd_code_special(symbolizer->code, inlined ? call.id : expansion->function.id)};
-		place->inlined = elided(frame.special, called_by_panic);
+	for (int depth = 0; !done && depth <= GSD_MAX_INLINED; depth++) {
+		const struct gsd_expansion here = *expansion;
+		struct gsd_expanded_call call;
+		GSD_TRY(gsd_expansion_next(symbolizer->code, expansion, &call));
+		place->inlined = gsd_is_elided(call.special, called_by_panic);
 		if (!place->inlined) {
 			place->logical_frames++;
-			GSD_TRY(append_line(symbolizer, expansion, &frame));
+			GSD_TRY(append_line(symbolizer, &here, &call));
 		}
-		called_by_panic = is_panic(frame.special);
-		place->special = (uint8_t)frame.special;
-		if (inlined)
-			expansion->offset = (uint64_t)expansion->function.entry + (uint64_t)(int64_t)call.parent_pc;
-		done = !inlined;
+		called_by_panic = gsd_is_panic(call.special);
+		place->special = (uint8_t)call.special;
+		done = !call.inlined;
 	}
 	return NULL;
 }
@@ -294,8 +210,8 @@ static struct gsd_error *make_code_place(struct gsd_symbolizer *symbolizer, uint
 {
 	uint64_t pc = GSD_PC_ADDRESS(word);
 	bool exact = (word & GSD_PC_EXACT) != 0;
-	struct expansion expansion = {0};
-	if (!gsd_code_find(symbolizer->code, pc, &expansion.module, &expansion.function, &expansion.offset)) {
+	struct gsd_expansion expansion;
+	if (!gsd_expansion_begin(symbolizer->code, pc, !exact, &expansion)) {
 		GSD_TRY(append_c_lines(symbolizer, pc, exact ? pc : pc - 1, place));
 		return make_locations(symbolizer, place);
 	}
@@ -303,9 +219,6 @@ static struct gsd_error *make_code_place(struct gsd_symbolizer *symbolizer, uint
 		place->logical_frames = 1; /* it counts in the runtime's list, and is never shown */
 		return NULL;
 	}
-	if (!exact && expansion.offset > expansion.function.entry)
-		expansion.offset--;
-	expansion.tree = inline_tree(&expansion);
 	GSD_TRY(expand(symbolizer, &expansion, called_by_panic, place));
 	return make_locations(symbolizer, place);
 }
@@ -359,7 +272,7 @@ struct gsd_error *gsd_symbolize_stack(struct gsd_symbolizer *symbolizer, const s
 			break;
 		struct place place = {0};
 		GSD_TRY(find_place(symbolizer, stack->words[i], called_by_panic, &place));
-		called_by_panic = is_panic((enum gsd_special)place.special);
+		called_by_panic = gsd_is_panic((enum gsd_special)place.special);
 		logical_frames += place.logical_frames;
 		for (size_t k = 0; k < place.location_count; k++)
 			if (!append_location(list, symbolizer->locations.items[place.first_location + k]))
@@ -370,14 +283,14 @@ struct gsd_error *gsd_symbolize_stack(struct gsd_symbolizer *symbolizer, const s
 
 struct gsd_error *gsd_symbolize_creator(struct gsd_symbolizer *symbolizer, uint64_t pc, struct gsd_line *line_ret)
 {
-	struct expansion expansion;
+	struct gsd_expansion expansion;
 	struct gsd_line line = {.file = ""};
-	if (gsd_code_find(symbolizer->code, pc, &expansion.module, &expansion.function, &expansion.offset)) {
-		line.function = or_unknown(gsd_pclntab_name(&expansion.module->table, expansion.function.name));
+	if (gsd_expansion_begin(symbolizer->code, pc, true, &expansion)) {
+		const char *name = gsd_pclntab_name(&expansion.module->table, expansion.function.name);
+		line.function = name != NULL ? name : "?";
 		line.start_line = expansion.function.start_line;
 		line.entry = gsd_module_text_address(expansion.module, expansion.function.entry);
-		uint64_t offset = expansion.offset > expansion.function.entry ? expansion.offset - 1 : expansion.offset;
-		fill_file_line(expansion.module, &expansion.function, offset, &line);
+		gsd_expansion_file_line(&expansion, &line);
 	}
 	*line_ret = line;
 	return NULL;
@@ -385,20 +298,13 @@ struct gsd_error *gsd_symbolize_creator(struct gsd_symbolizer *symbolizer, uint6
 
 struct gsd_error *gsd_symbolize_call(struct gsd_symbolizer *symbolizer, uint64_t pc, struct gsd_line *line_ret)
 {
-	struct expansion expansion = {0};
-	struct gsd_inlined_call call;
-	bool inlined;
-	*line_ret = (struct gsd_line){.file = ""};
-	if (!gsd_code_find(symbolizer->code, pc, &expansion.module, &expansion.function, &expansion.offset))
-		return NULL;
-	if (expansion.offset > expansion.function.entry)
-		expansion.offset--;
-	expansion.tree = inline_tree(&expansion);
+	struct gsd_expansion expansion;
+	struct gsd_expanded_call call;
 	GSD_TRY(gsd_symbolize_creator(symbolizer, pc, line_ret));
-	GSD_TRY(inlined_call(symbolizer->code, &expansion, &call, &inlined));
-	if (inlined) {
-		line_ret->function = or_unknown(gsd_pclntab_name(&expansion.module->table, call.name));
-		line_ret->start_line = call.start_line;
-	}
+	if (!gsd_expansion_begin(symbolizer->code, pc, true, &expansion))
+		return NULL;
+	GSD_TRY(gsd_expansion_call(symbolizer->code, &expansion, &call));
+	line_ret->function = call.name;
+	line_ret->start_line = call.start_line;
 	return NULL;
 }

@@ -27,20 +27,44 @@ struct gsd_error *gsd_frame_buffer_init(struct gsd_frame_buffer *buffer, size_t 
 	return NULL;
 }
 
+struct gsd_error *gsd_frame_buffer_keep_arguments(struct gsd_frame_buffer *buffer)
+{
+	buffer->arguments = calloc(buffer->head + buffer->tail + 1, sizeof *buffer->arguments);
+	buffer->argument_ring = calloc(buffer->tail + 1, sizeof *buffer->argument_ring);
+	return buffer->arguments == NULL || buffer->argument_ring == NULL ? gsd_error_no_memory() : NULL;
+}
+
 void gsd_frame_buffer_free(struct gsd_frame_buffer *buffer)
 {
 	free(buffer->words);
 	free(buffer->ring);
+	free(buffer->arguments);
+	free(buffer->argument_ring);
 	memset(buffer, 0, sizeof *buffer);
 }
 
-static void push(struct gsd_frame_buffer *buffer, uint64_t word)
+static void push(struct gsd_frame_buffer *buffer, uint64_t word, uint64_t arguments)
 {
-	if (buffer->total < buffer->head)
-		buffer->words[buffer->total] = word;
-	else if (buffer->tail > 0)
-		buffer->ring[(buffer->total - buffer->head) % buffer->tail] = word;
+	bool inner = buffer->total < buffer->head;
+	if (inner || buffer->tail > 0) {
+		size_t at = inner ? buffer->total : (buffer->total - buffer->head) % buffer->tail;
+		uint64_t *words = inner ? buffer->words : buffer->ring;
+		uint64_t *places = inner ? buffer->arguments : buffer->argument_ring;
+		if (buffer->left_out != NULL && !inner && buffer->total - buffer->head >= buffer->tail)
+			buffer->left_out(buffer->context, words[at]);
+		words[at] = word;
+		if (places != NULL)
+			places[at] = arguments;
+	}
 	buffer->total++;
+}
+
+static void append(struct gsd_frame_buffer *buffer, uint64_t word, uint64_t arguments)
+{
+	buffer->words[buffer->count] = word;
+	if (buffer->arguments != NULL)
+		buffer->arguments[buffer->count] = arguments;
+	buffer->count++;
 }
 
 /* Puts the outermost frames behind the innermost ones, with a mark between them where some are missing. */
@@ -56,12 +80,14 @@ static void finish(struct gsd_frame_buffer *buffer)
 	size_t rest = buffer->total - buffer->head;
 	size_t first = 0;
 	if (rest > buffer->tail) {
-		buffer->words[buffer->count++] = GSD_PC_ELIDED;
+		append(buffer, GSD_PC_ELIDED, 0);
 		first = rest % buffer->tail;
 		rest = buffer->tail;
 	}
-	for (size_t i = 0; i < rest; i++)
-		buffer->words[buffer->count++] = buffer->ring[(first + i) % buffer->tail];
+	for (size_t i = 0; i < rest; i++) {
+		size_t at = (first + i) % buffer->tail;
+		append(buffer, buffer->ring[at], buffer->argument_ring == NULL ? 0 : buffer->argument_ring[at]);
+	}
 }
 
 /* ---- walking ---- */
@@ -217,7 +243,7 @@ static void push_c_frames(struct walk *walk)
 		return;
 	size_t word = walk->c_segment == 0 ? 0 : (size_t)frames->ends.items[walk->c_segment - 1];
 	for (; word < frames->ends.items[walk->c_segment]; word++)
-		push(walk->buffer, frames->words.items[word]);
+		push(walk->buffer, frames->words.items[word], 0);
 	walk->c_segment++;
 }
 
@@ -307,7 +333,10 @@ static enum step step(struct walk *walk)
 	bool no_code = info.entry == 0 && walk->pc < LOWEST_CODE;
 	if (no_code || (info.entry == 0 && (walk->mode == GSD_UNWIND_TABLE || !frame_pointer_valid(walk))))
 		return fail(walk, GSD_UNREADABLE_UNKNOWN_PC);
-	push(walk->buffer, walk->exact ? walk->pc | GSD_PC_EXACT : walk->pc);
+	/* Arguments begin above the return address (runtime/traceback.go, stkframe.argp). */
+	uint64_t arguments =
+		info.entry != 0 && info.stack_depth >= 0 ? walk->sp + (uint64_t)info.stack_depth + WORD : 0;
+	push(walk->buffer, walk->exact ? walk->pc | GSD_PC_EXACT : walk->pc, arguments);
 	if (info.special == GSD_SPECIAL_CGOCALLBACK)
 		push_c_frames(walk);
 	if ((info.flags & GSD_FUNCTION_TOP_FRAME) != 0) {

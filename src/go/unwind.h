@@ -39,10 +39,18 @@ struct gsd_frame_buffer {
 	size_t tail; /**< capacity for the outermost ones (a ring while walking); 0: only the innermost are kept */
 	size_t total;
 	uint64_t *ring;
+	/** Per word the address of its frame's arguments, 0: unknown; NULL: they are not kept. */
+	uint64_t *arguments;
+	uint64_t *argument_ring;
+	/** Told of each word that is left out, in order; NULL: nobody is. */
+	void (*left_out)(void *context, uint64_t word);
+	void *context;
 };
 /** Room for @p max_frames frames (half and half), or with @p innermost_only all of them the innermost. */
 GSD_MUST_CHECK struct gsd_error *gsd_frame_buffer_init(struct gsd_frame_buffer *buffer, size_t max_frames,
 						       bool innermost_only);
+/** Keeps the addresses of arguments too. Errors: GSD_ERROR_NO_MEMORY. */
+GSD_MUST_CHECK struct gsd_error *gsd_frame_buffer_keep_arguments(struct gsd_frame_buffer *buffer);
 void gsd_frame_buffer_free(struct gsd_frame_buffer *buffer);
 
 struct gsd_walk_result {

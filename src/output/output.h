@@ -81,6 +81,20 @@ GSD_MUST_CHECK struct gsd_error *gsd_write_pprof_goroutines(const struct gsd_sna
  */
 GSD_MUST_CHECK struct gsd_error *gsd_write_jsonl(const struct gsd_snapshot *snapshot, struct gsd_sink *sink);
 
+/**
+ * Writes the goroutine profile as pprof.Lookup("goroutine").WriteTo(w, 1) of that Go version does, from the target's own
+ * bytes. A stack that could not be read has the address 0x0 and the line "gostackdump.unreadable:REASON". Fails as
+ * gsd_write_pprof().
+ */
+GSD_MUST_CHECK struct gsd_error *gsd_write_text(const struct gsd_snapshot *snapshot, struct gsd_sink *sink);
+
+/**
+ * Writes the stack of each goroutine as pprof.Lookup("goroutine").WriteTo(w, 2) of that Go version does, from the
+ * target's own bytes. A stack that could not be read has one frame, gostackdump.unreadable:REASON. Fails as
+ * gsd_write_pprof().
+ */
+GSD_MUST_CHECK struct gsd_error *gsd_write_stacks(const struct gsd_snapshot *snapshot, struct gsd_sink *sink);
+
 /** Columns of a report: the default, and the fewest that it is laid out for (fewer count as these). */
 #define GSD_REPORT_WIDTH_DEFAULT 80U
 #define GSD_REPORT_WIDTH_MIN     40U

@@ -187,6 +187,58 @@ def compare(theirs, ours, *options):
     need(done.returncode == 0, f"compare {' '.join(options)}\n{done.stdout}{done.stderr}")
 
 
+def blocks(path):
+    """The paragraphs of a profile in text, without how long goroutines have been waiting: the clock goes on."""
+    with open(path, errors="surrogateescape") as f:
+        text = f.read()
+    need(text.endswith("\n"), f"{path} does not end with a line")
+    return re.sub(r"^(goroutine .*), \d+ minutes", r"\1", text, flags=re.M).rstrip("\n").split("\n\n")
+
+
+def need_equal(theirs, ours, what):
+    need(len(theirs) == len(ours), f"{len(ours)} {what}, not {len(theirs)}")
+    for left, right in zip(theirs, ours):
+        if left != right:
+            lines = zip(left.split("\n") + [""], right.split("\n") + [""])
+            pair = next((pair for pair in lines if pair[0] != pair[1]), ("", ""))
+            raise Wrong(f"{what}: {left.splitlines()[0][:200]}\n theirs {pair[0]!r}\n ours   {pair[1]!r}")
+
+
+def below(block, function):
+    """What a stack has below a function of that name."""
+    found = re.search(rf"^(?:#\t0x[0-9a-f]+\t)?{re.escape(function)}[(+].*(?:\n\t.*)?\n", block, re.M)
+    need(found, f"nothing of {function} in\n{block}")
+    return block[found.end():]
+
+
+def compare_stacks(theirs, ours, parked):
+    """Every goroutine is the same, in the same order; the one that wrote comes first in its own dump."""
+    theirs, ours = blocks(theirs), blocks(ours)
+    writer = theirs.pop(0)
+    mark = writer.split("[")[0]
+    same = [block for block in ours if block.startswith(mark)]
+    need(len(same) == 1, f"{len(same)} goroutines are {mark!r}")
+    need_equal([below(writer, parked)], [below(same[0], parked)], "the goroutine that wrote")
+    need_equal(theirs, [block for block in ours if block is not same[0]], "goroutines")
+
+
+def compare_text(theirs, ours, parked):
+    """Every group is the same, in the same order but for that of the goroutine that wrote."""
+    theirs, ours = blocks(theirs), blocks(ours)
+    groups = []
+    for side in (theirs, ours):
+        head, side[0] = side[0].split("\n", 1)
+        where = [block for block in side if re.search(rf"\t{re.escape(parked)}\+", block)]
+        need(len(where) == 1, f"{len(where)} groups have {parked}")
+        side.remove(where[0])
+        groups.append((head, where[0]))
+    need_equal([groups[0][0]], [groups[1][0]], "totals")
+    columns = re.compile(r"\t+")
+    need_equal([columns.sub("\t", below(columns.sub("\t", groups[0][1]), parked))],
+               [columns.sub("\t", below(columns.sub("\t", groups[1][1]), parked))], "the goroutine that wrote")
+    need_equal(theirs, ours, "groups")
+
+
 def check_readers(path, goroutines):
     """`go tool pprof` reads the file and counts the same."""
     for report in ("-top", "-traces"):
@@ -240,6 +292,19 @@ class Case:
                 options += [f"-deep={function}={n}" for function, n in DEEPEST.items()]
         self.check(promise, compare, self.fixture.own, ours, *options)
 
+    def texts(self):
+        """The profile in text is that of the program's own, byte for byte."""
+        own = [os.path.join(self.folder, f"own.debug{n}") for n in (1, 2)]
+        ours = [self.path("ours.text"), self.path("ours.txt")]
+        done = self.check("text and stacks: it runs", gostackdump, self.fixture, self.path("both.pb.gz"),
+                          ["-o", "text:" + ours[0], "-o", ours[1]])
+        if not done:
+            return
+        self.check("text and stacks: status and statistics",
+                   lambda: check_dump(self.fixture, done, self.path("both.pb.gz")))
+        self.check("text is debug=1", compare_text, own[0], ours[0], self.fixture.parked)
+        self.check("stacks is debug=2", compare_stacks, own[1], ours[1], self.fixture.parked)
+
     def frame_pointers(self, name):
         """Frame pointers alone may not reach every goroutine, but what they give is right, and the rest is counted."""
         ours = self.path(name + ".pb.gz")
@@ -275,7 +340,7 @@ class Case:
         compare(self.fixture.own, again, "-root", self.fixture.root, "-parked=runtime/pprof.writeGoroutine")
 
     def no_leftovers(self):
-        left = [name for name in os.listdir(self.folder) if not re.fullmatch(r"[\w-]+\.(pb\.gz(\.stats)?|debug[12])|stderr", name)]
+        left = [name for name in os.listdir(self.folder) if not re.fullmatch(r"[\w-]+\.(pb\.gz(\.stats)?|debug[12]|text|txt)|stderr", name)]
         need(not left, f"files were left behind: {left}")
 
     def all_checks(self):
@@ -285,6 +350,8 @@ class Case:
         self.equal("without a cut it goes on where Go cut", "whole", prefix=limit)
         self.equal("--unwind table gives the same profile", "table", ["--unwind", "table", *go_cut])
         self.check("--unwind fp gives nothing else", self.frame_pointers, "fp")
+        if self.mode != "neverrun":
+            self.texts()
         if self.mode == "all":
             self.sources("allgs", ALLGS)
             self.sources("layout", LAYOUTS)

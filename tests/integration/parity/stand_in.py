@@ -40,10 +40,33 @@ def trace(pid):
     os._exit(0)
 
 
+# What is wrong in one of the texts: the debug level, what is replaced once, and by what.
+TEXT_FAULTS = {
+    "address": (1, b"@ 0x4", b"@ 0x5"),
+    "columns": (1, b"\t\t/", b"\t/"),
+    "order": (1, b"\n1 @", b"\n2 @"),
+    "argument": (2, b"(0x", b"(0x1"),
+    "elided": (2, b" frames elided", b" frames hidden"),
+    "creator": (2, b"created by main.start", b"created by main.stert"),
+    "offset": (2, b" +0x", b" +0x1"),
+}
+
+
+def write_text(folder, level, path):
+    with open(os.path.join(folder, f"own.debug{level}"), "rb") as f:
+        text = f.read()
+    wrong, old, new = TEXT_FAULTS.get(FAULT, (0, b"", b""))
+    if wrong == level:
+        at = text.rindex(old)
+        text = text[:at] + new + text[at + len(old):]
+    with open(path, "wb") as f:
+        f.write(text)
+
+
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("-p", type=int)
-    parser.add_argument("-o")
+    parser.add_argument("-o", action="append")
     parser.add_argument("--stats")
     parser.add_argument("--max-frames")
     parser.add_argument("--unwind")
@@ -65,6 +88,9 @@ def main():
         profile = replace(profile, b"worker", b"workeX")
     elif FAULT == "file":
         profile = replace(profile, b"labels.go", b"lapels.go")
+    for output in options.o[1:]:
+        write_text(folder, 1 if output.startswith("text:") else 2, output.removeprefix("text:"))
+    options.o = options.o[0]
     with gzip.open(options.o, "wb") as f:
         f.write(profile if FAULT != "truncated" else profile[:-10])
     os.chmod(options.o, 0o644 if FAULT == "permissions" else 0o600)

@@ -31,6 +31,13 @@ FAULTS = {
     "stop": "is stopped|said nothing|does not end",
     "traced": "still traced",
     "leftover": "left behind",
+    "address": "text is debug=1: groups: .*",
+    "columns": "text is debug=1: groups: .*",
+    "order": "text is debug=1: groups: .*",
+    "argument": "stacks is debug=2: goroutines: .*",
+    "elided": "stacks is debug=2: goroutines: .*",
+    "creator": "stacks is debug=2: goroutines: .*",
+    "offset": "stacks is debug=2: goroutines: .*",
 }
 ON_STRIPPED = ("accepts", "unnamed")
 

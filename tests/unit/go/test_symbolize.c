@@ -232,7 +232,7 @@ static void an_inline_tree_that_leads_in_circles_comes_to_an_end(void **state)
 	struct symbolizing *s = start_with(26, circle);
 	alarm(30);
 	const uint64_t word = AT(0x125);
-	const struct gsd_stack stack = {&word, 1};
+	const struct gsd_stack stack = {.words = &word, .count = 1};
 	assert_success(gsd_symbolize_stack(s->symbolizer, &stack, 0, &s->list));
 	alarm(0);
 	assert_true(s->list.count >= 1 && s->list.count <= 1000);
@@ -295,7 +295,7 @@ static void an_inline_tree_whose_records_name_no_function_is_refused(void **stat
 		size_t name = 12 + (minor < 20 ? 12 : 4); /* of the first record: main.middle */
 		s->program.gofunc.data[name]++;
 		const uint64_t word = AT(0x135);
-		const struct gsd_stack stack = {&word, 1};
+		const struct gsd_stack stack = {.words = &word, .count = 1};
 		assert_failure(gsd_symbolize_stack(s->symbolizer, &stack, 0, &s->list), GSD_ERROR_CORRUPT,
 			       "read the calls inlined into main.outer");
 		assert_string_equal(SYMBOLIZED(s, 0, AT(PLAIN + 9)), "main.plain plain.go:50");
@@ -309,7 +309,7 @@ static void an_inline_tree_that_cannot_be_read_is_an_error_that_says_where(void 
 	struct symbolizing *s = start(26);
 	s->program.segments[0].length = 12;
 	const uint64_t word = AT(0x125);
-	const struct gsd_stack stack = {&word, 1};
+	const struct gsd_stack stack = {.words = &word, .count = 1};
 	assert_failure(gsd_symbolize_stack(s->symbolizer, &stack, 0, &s->list), GSD_ERROR_READ, "0x62001c");
 	drop(s);
 }
