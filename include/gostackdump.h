@@ -344,7 +344,8 @@ enum gsd_format {
 	GSD_FORMAT_JSONL,     /**< one JSON object a line: the capture, then each goroutine with all that is known */
 	GSD_FORMAT_PPROF_GOROUTINES, /**< gzipped profile.proto with a sample for each goroutine, labelled */
 	GSD_FORMAT_TEXT,             /**< byte for byte pprof.Lookup("goroutine").WriteTo(w, 1) of that Go version */
-	GSD_FORMAT_STACKS            /**< byte for byte the same with 2: wants gsd_capture_options.arguments */
+	GSD_FORMAT_STACKS,           /**< byte for byte the same with 2: wants gsd_capture_options.arguments */
+	GSD_FORMAT_FOLDED            /**< "outermost;…;innermost COUNT", a line for each distinct stack */
 };
 
 /** How to write. Zero in every field (apart from @ref size) is the default. */

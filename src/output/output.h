@@ -76,6 +76,13 @@ GSD_MUST_CHECK struct gsd_error *gsd_write_pprof(const struct gsd_snapshot *snap
 GSD_MUST_CHECK struct gsd_error *gsd_write_pprof_goroutines(const struct gsd_snapshot *snapshot, struct gsd_sink *sink);
 
 /**
+ * Writes folded stacks: `outermost;…;innermost COUNT`, a line for each of them, in the order of their names. In names, a
+ * semicolon becomes a colon; control characters, what changes the direction of text, and bytes that are not UTF-8 are
+ * shown as \xNN or \u{NNNN}. Fails as gsd_write_pprof().
+ */
+GSD_MUST_CHECK struct gsd_error *gsd_write_folded(const struct gsd_snapshot *snapshot, struct gsd_sink *sink);
+
+/**
  * Writes JSON Lines: an object for the capture, then one for each goroutine (docs/jsonl.md). In strings, each byte that
  * is not part of valid UTF-8 becomes U+FFFD. Fails as gsd_write_pprof().
  */

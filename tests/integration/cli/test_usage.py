@@ -66,8 +66,8 @@ WRONG = [
 NOT_BUILT_OPTIONS = ["--core=f", "--from=f", "--exe=f", "--nonblocking",
                      "--no-symbolize", "--runtime-frames", "--progress", "--no-progress"]
 NOT_BUILT_COMMANDS = ["watch", "run", "diff", "explain"]
-NOT_BUILT_FORMATS = ["folded", "svg", "html", "raw", "dot"]
-NOT_BUILT_ENDINGS = [".folded", ".svg", ".html", ".gsd", ".dot"]
+NOT_BUILT_FORMATS = ["svg", "html", "raw", "dot"]
+NOT_BUILT_ENDINGS = [".svg", ".html", ".gsd", ".dot"]
 
 
 class Usage(TestCase):
