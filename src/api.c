@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* The rest of the public header: figures and outputs of a capture. */
-#include <sys/resource.h>
+#include <inttypes.h>
+#include <stdio.h>
 #include <time.h>
 
 #include "base/error.h"
@@ -13,13 +14,26 @@ const char *gsd_version(void)
 	return GSD_VERSION;
 }
 
+/* VmHWM, since ru_maxrss also counts what this process was before its exec: as large as whoever started it. 0: unknown.
+ */
+static uint64_t peak_resident_bytes(void)
+{
+	char line[256];
+	uint64_t kib = 0;
+	FILE *status = fopen("/proc/self/status", "re");
+	while (status != NULL && fgets(line, sizeof line, status) != NULL)
+		if (sscanf(line, "VmHWM: %" SCNu64, &kib) == 1)
+			break;
+	if (status != NULL)
+		fclose(status);
+	return kib * 1024;
+}
+
 const struct gsd_stats *gsd_capture_stats(struct gsd_capture *capture)
 {
-	struct rusage usage;
 	capture->stats.total_ns = gsd_clock_ns(CLOCK_MONOTONIC) - capture->started_ns;
 	capture->stats.cpu_ns = gsd_cpu_ns() - capture->cpu_started_ns;
-	if (getrusage(RUSAGE_SELF, &usage) == 0)
-		capture->stats.rss_peak_bytes = (uint64_t)usage.ru_maxrss * 1024;
+	capture->stats.rss_peak_bytes = peak_resident_bytes();
 	return &capture->stats;
 }
 

@@ -211,6 +211,10 @@ class Statistics(ServerTestCase):
         self.assertEqual(1, result.out.count(b"\n"))
         return json.loads(result.out, object_pairs_hook=lambda pairs: dict(pairs, keys=[key for key, _ in pairs]))
 
+    def test_the_peak_of_memory_is_not_that_of_who_started_it(self):
+        ours = b"x" * (400 << 20)
+        self.assertLess(self.stats()["rss_peak_bytes"], len(ours) / 2)
+
     def test_keys_and_types_are_those_of_the_contract(self):
         stats = self.stats()
         self.assertEqual(INTEGERS + STRINGS, stats["keys"])
