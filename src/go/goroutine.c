@@ -236,14 +236,11 @@ static enum gsd_unreadable start_on_stack(const struct gsd_analyst *analyst, con
 	return GSD_READABLE;
 }
 
-/* A word of the copied stack; 0 outside of it. */
+/* A word of the stack; 0 outside of it. */
 static uint64_t stack_word(const struct header *header, uint64_t address)
 {
-	const struct gsd_stack_view *view = &header->copied->stack;
-	if (view->length < sizeof(uint64_t) || address < view->start ||
-	    address - view->start > view->length - sizeof(uint64_t))
-		return 0;
-	return gsd_u64_at(view->bytes, (size_t)(address - view->start));
+	uint64_t value;
+	return gsd_stack_view_word(&header->copied->stack, address, &value) ? value : 0;
 }
 
 /* The registers that a signal interrupted on the goroutine's stack, when its thread is in the handler. */
@@ -500,15 +497,11 @@ static void count_left_out(void *context, uint64_t word)
 	}
 }
 
-/* Up to eight bytes at an address of the copied stack, of which @p size are meant; 0 outside of it. */
+/* Up to eight bytes at an address of the stack, of which @p size are meant; 0 outside of it. */
 static uint64_t argument_at(const struct header *header, uint64_t address, uint8_t size)
 {
-	const struct gsd_stack_view *view = &header->copied->stack;
 	uint64_t value = 0;
-	if (address >= view->start && address - view->start <= view->length &&
-	    view->length - (address - view->start) >= size)
-		memcpy(&value, view->bytes + (address - view->start), size);
-	return value;
+	return gsd_stack_view_read(&header->copied->stack, address, size, &value) ? value : 0;
 }
 
 /* The values that the recipe of a place names, of a frame whose arguments are at @p arguments. */

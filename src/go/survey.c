@@ -10,7 +10,7 @@
 #include "go/marks.h"
 #include "go/survey_table.h"
 
-#define CHUNK_STACK_BYTES ((size_t)8 << 20) /* stacks of a chunk; a larger one makes a chunk for itself */
+#define CHUNK_STACK_BYTES ((size_t)8 << 20) /* stacks of a chunk; a larger one is read while it is walked */
 #define MAX_STEPS         65536             /* goroutines that are looked at for a single step, in a round */
 #define STEPS_AT_ONCE     64
 #define MAX_HANDED_OUT    ((size_t)1 << 17) /* goids that are followed, in a round */
@@ -38,8 +38,8 @@ struct gsd_survey {
 	uint64_t corostart; /* entry of runtime.corostart; 0: there is none */
 
 	struct gsd_survey_table table;
-	uint8_t *stack_bytes;
-	size_t stack_capacity;
+	uint8_t *stack_bytes;            /* CHUNK_STACK_BYTES */
+	struct gsd_stack_stream *stream; /* for a stack that does not fit in there */
 	struct gsd_copied_goroutine copies[GSD_CHUNK_SLOTS];
 	struct gsd_range stack_ranges[GSD_CHUNK_SLOTS];
 
@@ -79,11 +79,11 @@ struct gsd_error *gsd_survey_create(const struct gsd_runtime *runtime, struct gs
 	survey->memory = memory;
 	survey->sights = gsd_sights_of(&runtime->layout);
 	(void)gsd_code_function_named(runtime->code, "runtime.corostart", &survey->corostart, &end);
-	survey->stack_capacity = CHUNK_STACK_BYTES;
-	survey->stack_bytes = malloc(survey->stack_capacity);
+	survey->stack_bytes = malloc(CHUNK_STACK_BYTES);
+	survey->stream = gsd_stack_stream_create(memory);
 	survey->seen = gsd_hash_create(64);
 	struct gsd_error *error = gsd_survey_table_init(&survey->table, memory, gsd_layout_g_bytes(&runtime->layout));
-	if (error == NULL && (survey->seen == NULL || survey->stack_bytes == NULL))
+	if (error == NULL && (survey->seen == NULL || survey->stack_bytes == NULL || survey->stream == NULL))
 		error = gsd_error_no_memory();
 	if (error != NULL)
 		gsd_survey_destroy(survey);
@@ -98,6 +98,7 @@ void gsd_survey_destroy(struct gsd_survey *survey)
 		return;
 	gsd_survey_table_free(&survey->table);
 	free(survey->stack_bytes);
+	gsd_stack_stream_destroy(survey->stream);
 	free(survey->ms);
 	free(survey->busy);
 	free(survey->fixed);
@@ -147,23 +148,17 @@ static bool stack_range(const struct gsd_sight *sight, enum gsd_stack_outcome *o
 	return true;
 }
 
-static struct gsd_error *reserve_stacks(struct gsd_survey *survey, size_t bytes)
+static bool is_huge(const struct gsd_sight *sight)
 {
-	if (bytes <= survey->stack_capacity)
-		return NULL;
-	free(survey->stack_bytes);
-	survey->stack_capacity = 0;
-	survey->stack_bytes = malloc(bytes);
-	if (survey->stack_bytes == NULL)
-		return gsd_error_no_memory();
-	survey->stack_capacity = bytes;
-	return NULL;
+	enum gsd_stack_outcome outcome;
+	return stack_range(sight, &outcome) && sight->high - sight->sp > CHUNK_STACK_BYTES;
 }
 
 /*
  * Plans the stacks of a chunk's entries, as far as their bytes go; returns how many entries that covers, at least one.
+ * Huge ones are left out.
  */
-static size_t plan_stacks(struct gsd_survey *survey, const struct gsd_sight *sights, size_t count, size_t *bytes_ret)
+static size_t plan_stacks(struct gsd_survey *survey, const struct gsd_sight *sights, size_t count)
 {
 	size_t bytes = 0;
 	for (size_t i = 0; i < count; i++) {
@@ -171,24 +166,21 @@ static size_t plan_stacks(struct gsd_survey *survey, const struct gsd_sight *sig
 		struct gsd_copied_goroutine *copy = &survey->copies[i];
 		*copy = (struct gsd_copied_goroutine){0};
 		survey->stack_ranges[i] = (struct gsd_range){0};
-		if (!sight->settleable || sight->dead || !stack_range(sight, &copy->outcome))
+		if (!sight->settleable || sight->dead || !stack_range(sight, &copy->outcome) || is_huge(sight))
 			continue;
 		size_t length = (size_t)(sight->high - sight->sp);
-		if (i > 0 && bytes + length > CHUNK_STACK_BYTES) {
-			*bytes_ret = bytes;
+		if (bytes + length > CHUNK_STACK_BYTES) {
 			return i;
 		}
 		survey->stack_ranges[i] = (struct gsd_range){.address = sight->sp, .length = length};
 		bytes += length;
 	}
-	*bytes_ret = bytes;
 	return count;
 }
 
 /* Reads the planned stacks of @p count entries and finds them their place. */
-static struct gsd_error *read_stacks(struct gsd_survey *survey, size_t count, size_t bytes)
+static void read_stacks(struct gsd_survey *survey, size_t count)
 {
-	GSD_TRY(reserve_stacks(survey, bytes));
 	uint8_t *buffer = survey->stack_bytes;
 	for (size_t i = 0; i < count; i++) {
 		struct gsd_range *range = &survey->stack_ranges[i];
@@ -201,7 +193,6 @@ static struct gsd_error *read_stacks(struct gsd_survey *survey, size_t count, si
 	for (size_t i = 0; i < count; i++)
 		if (survey->copies[i].outcome == GSD_STACK_READ && survey->stack_ranges[i].errnum != 0)
 			survey->copies[i].outcome = GSD_STACK_UNMAPPED;
-	return NULL;
 }
 
 /* Makes a goroutine of a copy between two equal sights. */
@@ -216,6 +207,36 @@ static struct gsd_error *make_goroutine(struct gsd_survey *survey, struct gsd_co
 	GSD_TRY(gsd_analyst_goroutine(survey->analyst, copy, &around, goroutine_ret, &there));
 	goroutine_ret->scan = false; /* whether it was being scanned at the stop is not known */
 	return NULL;
+}
+
+/*
+ * Walks a stack that is too large to be copied, with two readings of the header around that. @p same_ret: both still
+ * are @p sight.
+ */
+static struct gsd_error *stream_goroutine(struct gsd_survey *survey, uint64_t address, const struct gsd_sight *sight,
+					  struct gsd_goroutine *goroutine_ret, bool *same_ret)
+{
+	uint8_t *headers = malloc(2 * survey->table.header_size);
+	struct gsd_range ranges[2];
+	struct gsd_copied_goroutine copy = {
+		.outcome = GSD_STACK_READ,
+		.stack = gsd_stack_stream_view(survey->stream, sight->sp, (size_t)(sight->high - sight->sp))};
+	struct gsd_error *error = headers == NULL ? gsd_error_no_memory() : NULL;
+	*same_ret = error == NULL;
+	for (size_t i = 0; i < 2 && error == NULL && *same_ret; i++) {
+		ranges[i] = (struct gsd_range){.address = address,
+					       .length = survey->table.header_size,
+					       .buffer = headers + i * survey->table.header_size};
+		gsd_memory_read_ranges(survey->memory, &ranges[i], 1);
+		struct gsd_sight now = {0};
+		if (ranges[i].errnum == 0)
+			now = gsd_sight_of(&survey->sights, ranges[i].buffer);
+		*same_ret = same_sight(sight, &now);
+		if (i == 0 && *same_ret)
+			error = make_goroutine(survey, &copy, address, headers, goroutine_ret);
+	}
+	free(headers);
+	return error;
 }
 
 /* Takes in one entry of the chunk, which was seen before and after its stack was read. */
@@ -235,12 +256,17 @@ static struct gsd_error *take_first_sight(struct gsd_survey *survey, size_t i, c
 	if (!before->settleable || !same_sight(before, &after) ||
 	    gsd_analyst_depends_on_runtime(survey->analyst, after.start_pc))
 		return NULL;
-	slot->state = GSD_SLOT_STILL;
+	bool still = true;
+	struct gsd_error *error = NULL;
+	if (is_huge(&after) && !after.dead)
+		error = stream_goroutine(survey, survey->table.addresses[index], &after,
+					 &survey->table.goroutines[index], &still);
+	else if (!after.dead)
+		error = make_goroutine(survey, &survey->copies[i], survey->table.addresses[index], header,
+				       &survey->table.goroutines[index]);
+	slot->state = error == NULL && still ? GSD_SLOT_STILL : GSD_SLOT_BUSY;
 	slot->scan_done = after.scan_done;
-	if (after.dead)
-		return NULL;
-	return make_goroutine(survey, &survey->copies[i], survey->table.addresses[index], header,
-			      &survey->table.goroutines[index]);
+	return error;
 }
 
 /* One chunk of the first look; @p done_ret: how many entries it covered. */
@@ -254,11 +280,10 @@ static struct gsd_error *look_first(struct gsd_survey *survey, size_t first, str
 		sights[i] = header == NULL ? (struct gsd_sight){0} : gsd_sight_of(&survey->sights, header);
 		GSD_TRY(notice(survey, &sights[i]));
 	}
-	size_t bytes;
-	size_t count = plan_stacks(survey, sights, chunk->count, &bytes);
+	size_t count = plan_stacks(survey, sights, chunk->count);
 	if (count < chunk->count)
 		gsd_survey_table_make_chunk(&survey->table, first, count);
-	GSD_TRY(read_stacks(survey, count, bytes));
+	read_stacks(survey, count);
 	gsd_survey_table_read_chunk(&survey->table, 1);
 	for (size_t i = 0; i < count; i++)
 		GSD_TRY(take_first_sight(survey, i, &sights[i]));
@@ -621,14 +646,13 @@ static struct gsd_error *settle_steps(struct gsd_survey *survey, const struct st
 	struct gsd_range headers[STEPS_AT_ONCE];
 	uint8_t *bytes = malloc(count * survey->table.header_size);
 	struct gsd_sight *sights = calloc(count, sizeof *sights);
-	size_t total;
 	struct gsd_error *error = bytes == NULL || sights == NULL ? gsd_error_no_memory() : NULL;
 	for (size_t i = 0; i < count && error == NULL; i++)
 		sights[i] = steps[i].sight;
-	if (error == NULL && plan_stacks(survey, sights, count, &total) == count)
-		error = read_stacks(survey, count, total);
-	else if (error == NULL)
-		count = 0; /* stacks of many megabytes: the next stop reads them */
+	if (error == NULL && plan_stacks(survey, sights, count) == count)
+		read_stacks(survey, count);
+	else
+		count = 0; /* many megabytes: the next stop reads them */
 	for (size_t i = 0; i < count && error == NULL; i++)
 		headers[i] = (struct gsd_range){.address = survey->table.addresses[steps[i].slot],
 						.length = survey->table.header_size,
@@ -638,18 +662,22 @@ static struct gsd_error *settle_steps(struct gsd_survey *survey, const struct st
 	for (size_t i = 0; i < count && error == NULL; i++) {
 		struct gsd_survey_slot *slot = &survey->table.slots[steps[i].slot];
 		struct gsd_goroutine *before = &survey->table.goroutines[steps[i].slot];
-		struct gsd_goroutine now;
+		struct gsd_goroutine now = {0};
 		if (headers[i].errnum != 0)
 			continue;
 		struct gsd_sight again = gsd_sight_of(&survey->sights, headers[i].buffer);
 		if (!same_sight(&steps[i].sight, &again) ||
 		    (!survey->no_collection && again.scan_done != slot->scan_done))
 			continue;
-		error = make_goroutine(survey, &survey->copies[i], survey->table.addresses[steps[i].slot],
-				       headers[i].buffer, &now);
+		bool same = true;
+		if (is_huge(&again))
+			error = stream_goroutine(survey, survey->table.addresses[steps[i].slot], &again, &now, &same);
+		else
+			error = make_goroutine(survey, &survey->copies[i], survey->table.addresses[steps[i].slot],
+					       headers[i].buffer, &now);
 		/* A set of labels that was dropped may be another one's place after a collection. */
 		bool same_labels = now.labels == GSD_NO_LABELS || same_cycle(survey);
-		if (error != NULL || !same_goroutine(before, &now) || !same_labels ||
+		if (error != NULL || !same || !same_goroutine(before, &now) || !same_labels ||
 		    !gsd_analyst_same_values(survey->analyst, before, &now))
 			continue;
 		slot->outcome = GSD_OUTCOME_THERE;

@@ -112,21 +112,13 @@ struct walk {
 	size_t c_segment; /* the next one */
 };
 
-static bool view_word(const struct gsd_stack_view *view, uint64_t address, uint64_t *word_ret)
-{
-	if (address < view->start || address - view->start > view->length ||
-	    view->length - (address - view->start) < WORD)
-		return false;
-	memcpy(word_ret, view->bytes + (address - view->start), WORD);
-	return true;
-}
-
 /* Whether bp can be a frame pointer of the frame at sp or of one of its callers. */
 static bool frame_pointer_valid(const struct walk *walk)
 {
 	uint64_t word;
-	return walk->bp >= walk->sp && (walk->bp & (WORD - 1)) == 0 && view_word(walk->view, walk->bp, &word) &&
-	       view_word(walk->view, walk->bp + WORD, &word);
+	return walk->bp >= walk->sp && (walk->bp & (WORD - 1)) == 0 &&
+	       gsd_stack_view_word(walk->view, walk->bp, &word) &&
+	       gsd_stack_view_word(walk->view, walk->bp + WORD, &word);
 }
 
 /* A call that the runtime injected between two instructions of its caller (runtime/traceback.go). */
@@ -158,7 +150,7 @@ static bool left_behind_by_a_move(const struct walk *walk)
 	uint64_t word;
 	unsigned minor = gsd_code_go_minor(walk->code);
 	bool killed = minor <= 25 && walk->below_panic;
-	return (killed || walk->may_move || minor <= 20) && !view_word(walk->view, walk->bp, &word);
+	return (killed || walk->may_move || minor <= 20) && !gsd_stack_view_word(walk->view, walk->bp, &word);
 }
 
 /*
@@ -175,7 +167,7 @@ static bool left_behind_by_recovery(const struct walk *walk, const struct gsd_pc
 	if (info->defers)
 		return true;
 	return (info->stack_depth == 0 || walk->interrupted) &&
-	       view_word(walk->view, walk->sp + (uint64_t)info->stack_depth, &return_address) &&
+	       gsd_stack_view_word(walk->view, walk->sp + (uint64_t)info->stack_depth, &return_address) &&
 	       gsd_code_pc(walk->code, return_address, &caller) && caller.defers;
 }
 
@@ -184,7 +176,7 @@ static bool used_by_assembly(const struct walk *walk, const struct gsd_pc_info *
 {
 	uint64_t word;
 	return walk->interrupted && (info->flags & GSD_FUNCTION_ASSEMBLY) != 0 &&
-	       (walk->bp < saved || !view_word(walk->view, walk->bp, &word));
+	       (walk->bp < saved || !gsd_stack_view_word(walk->view, walk->bp, &word));
 }
 
 /*
@@ -215,7 +207,7 @@ static void check_frame_pointer(struct walk *walk, const struct gsd_pc_info *inf
 	}
 	uint64_t saved = top - 2 * WORD;
 	if (walk->bp == saved && info->stack_depth >= WORD) {
-		if (!view_word(walk->view, saved, &walk->bp))
+		if (!gsd_stack_view_word(walk->view, saved, &walk->bp))
 			walk->checking = false;
 		return;
 	}
@@ -259,8 +251,8 @@ static enum step step_by_frame_pointer(struct walk *walk, const struct gsd_pc_in
 {
 	uint64_t caller_bp;
 	uint64_t return_address;
-	if (!frame_pointer_valid(walk) || !view_word(walk->view, walk->bp, &caller_bp) ||
-	    !view_word(walk->view, walk->bp + WORD, &return_address))
+	if (!frame_pointer_valid(walk) || !gsd_stack_view_word(walk->view, walk->bp, &caller_bp) ||
+	    !gsd_stack_view_word(walk->view, walk->bp + WORD, &return_address))
 		return fail(walk, otherwise);
 	enter_caller(walk, info, return_address, walk->bp + 2 * WORD);
 	walk->bp = caller_bp;
@@ -272,7 +264,7 @@ static enum step step_by_table(struct walk *walk, const struct gsd_pc_info *info
 {
 	uint64_t top = walk->sp + (uint64_t)info->stack_depth + WORD;
 	uint64_t return_address;
-	if (top < walk->sp || !view_word(walk->view, top - WORD, &return_address))
+	if (top < walk->sp || !gsd_stack_view_word(walk->view, top - WORD, &return_address))
 		return fail(walk, GSD_UNREADABLE_BROKEN);
 	if (walk->mode == GSD_UNWIND_AUTO)
 		check_frame_pointer(walk, info, top);
@@ -285,7 +277,7 @@ static enum step step_by_table(struct walk *walk, const struct gsd_pc_info *info
 static bool never_ran(const struct walk *walk, struct gsd_pc_info *above)
 {
 	uint64_t word;
-	return walk->first && walk->bp == 0 && view_word(walk->view, walk->sp, &word) &&
+	return walk->first && walk->bp == 0 && gsd_stack_view_word(walk->view, walk->sp, &word) &&
 	       gsd_code_pc(walk->code, word, above) && (above->flags & GSD_FUNCTION_TOP_FRAME) != 0;
 }
 
@@ -298,7 +290,7 @@ static bool sp_is_confirmed(const struct walk *walk, const struct gsd_pc_info *i
 	uint64_t return_address;
 	uint64_t top = walk->sp + (uint64_t)info->stack_depth + WORD;
 	if (!walk->first || !walk->exact || info->stack_depth < 0 ||
-	    !view_word(walk->view, top - WORD, &return_address))
+	    !gsd_stack_view_word(walk->view, top - WORD, &return_address))
 		return false;
 	if (info->stack_depth >= WORD && walk->bp == top - 2 * WORD)
 		return true;
@@ -318,7 +310,7 @@ static enum step step_from_sp_writer(struct walk *walk, const struct gsd_pc_info
 		return step_by_table(walk, info);
 	uint64_t word;
 	uint64_t top = walk->sp + (uint64_t)info->stack_depth + WORD;
-	bool doubtful = info->stack_depth >= 0 && view_word(walk->view, top - WORD, &word) &&
+	bool doubtful = info->stack_depth >= 0 && gsd_stack_view_word(walk->view, top - WORD, &word) &&
 			(!gsd_code_pc(walk->code, word, &other) || other.entry != 0);
 	if (walk->mode == GSD_UNWIND_TABLE || (walk->first && walk->exact && doubtful))
 		return fail(walk, GSD_UNREADABLE_BROKEN);
@@ -328,6 +320,7 @@ static enum step step_from_sp_writer(struct walk *walk, const struct gsd_pc_info
 static enum step step(struct walk *walk)
 {
 	struct gsd_pc_info info;
+	gsd_stack_view_follow(walk->view, walk->sp);
 	if (!gsd_code_pc(walk->code, walk->pc, &info))
 		return fail(walk, GSD_UNREADABLE_COUNT);
 	bool no_code = info.entry == 0 && walk->pc < LOWEST_CODE;
@@ -341,7 +334,7 @@ static enum step step(struct walk *walk)
 		push_c_frames(walk);
 	if ((info.flags & GSD_FUNCTION_TOP_FRAME) != 0) {
 		uint64_t word;
-		if (walk->checking && walk->bp != 0 && view_word(walk->view, walk->bp, &word))
+		if (walk->checking && walk->bp != 0 && gsd_stack_view_word(walk->view, walk->bp, &word))
 			walk->result->disagreed = true;
 		return STEP_DONE;
 	}
@@ -388,7 +381,7 @@ bool gsd_walk(struct gsd_code *code, const struct gsd_stack_view *view, const st
 	push_c_frames(&walk);
 	if (walk.pc == 0) {
 		/* A call of a nil function: the return address is what lies on the stack (runtime, initAt). */
-		if (!view_word(view, walk.sp, &walk.pc)) {
+		if (!gsd_stack_view_word(view, walk.sp, &walk.pc)) {
 			result_ret->unreadable = GSD_UNREADABLE_BROKEN;
 			return true;
 		}
@@ -399,6 +392,9 @@ bool gsd_walk(struct gsd_code *code, const struct gsd_stack_view *view, const st
 	while (step(&walk) == STEP_ON)
 		;
 	finish(buffer);
+	if (view->stream != NULL && gsd_stack_stream_failed(view->stream) &&
+	    result_ret->unreadable != GSD_UNREADABLE_COUNT)
+		result_ret->unreadable = GSD_UNREADABLE_UNMAPPED;
 	if (result_ret->unreadable == GSD_UNREADABLE_COUNT)
 		return false;
 	return true;

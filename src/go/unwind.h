@@ -11,13 +11,7 @@
 #include "go/c_frames.h"
 #include "go/code.h"
 #include "go/snapshot.h"
-
-/** Bytes of a stack: [start, start + length) of the target. */
-struct gsd_stack_view {
-	uint64_t start;
-	const uint8_t *bytes;
-	size_t length;
-};
+#include "go/stack_view.h"
 
 /** Where a walk begins. */
 struct gsd_walk_start {
