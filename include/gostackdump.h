@@ -353,6 +353,9 @@ struct gsd_write_options {
 	size_t size;    /**< sizeof(struct gsd_write_options) */
 	unsigned width; /**< columns of a report; 0: 80 */
 	bool colour;    /**< colour a report */
+	/** Lines of the screen that a report is to fit, shortening what does not matter most; 0: it says everything. */
+	unsigned height;
+	bool runtime_frames; /**< a report shows the runtime's own frames, which it folds away else */
 };
 
 /**

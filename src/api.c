@@ -71,7 +71,11 @@ static struct gsd_error *write_format(struct gsd_sink *sink, void *context)
 	case GSD_FORMAT_TEXT: return gsd_write_text(snapshot, sink);
 	case GSD_FORMAT_STACKS: return gsd_write_stacks(snapshot, sink);
 	case GSD_FORMAT_REPORT:
-		return gsd_write_report(snapshot, sink, writing->options.width, writing->options.colour);
+		return gsd_write_report(snapshot, sink,
+					(struct gsd_report_style){.width = writing->options.width,
+								  .height = writing->options.height,
+								  .colour = writing->options.colour,
+								  .runtime_frames = writing->options.runtime_frames});
 	}
 	return gsd_error_create(GSD_ERROR_INVALID, 0, "write format number %d", (int)writing->format);
 }

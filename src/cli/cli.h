@@ -45,6 +45,8 @@ struct invocation {
 	size_t operand_count;
 	const struct format *format; /**< -f, or NULL */
 	const char *stats_path;      /**< --stats, or NULL */
+	bool full;                   /**< --full */
+	bool runtime_frames;         /**< --runtime-frames */
 	bool quiet;
 	bool verbose;
 	bool json; /**< ps: --json */

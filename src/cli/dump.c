@@ -110,7 +110,7 @@ static void write_outputs(const struct invocation *invocation, struct gsd_captur
 		return;
 	}
 	for (size_t i = 0; i < invocation->output_count; i++) {
-		written[i] = output_write(&invocation->outputs[i], places[i], capture);
+		written[i] = output_write(invocation, &invocation->outputs[i], places[i], capture);
 		*(written[i] ? &result->written : &result->failed) += 1;
 	}
 	const struct gsd_stats *stats = gsd_capture_stats(capture);

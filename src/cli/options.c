@@ -30,6 +30,8 @@ enum {
 	OPTION_NATIVE,
 	OPTION_MAX_FRAMES,
 	OPTION_STATS,
+	OPTION_FULL,
+	OPTION_RUNTIME_FRAMES,
 	OPTION_JSON,
 	OPTION_MANUAL
 };
@@ -129,6 +131,20 @@ static bool take_stats(struct invocation *invocation, const char *argument)
 	return true;
 }
 
+static bool take_full(struct invocation *invocation, const char *argument)
+{
+	(void)argument;
+	invocation->full = true;
+	return true;
+}
+
+static bool take_runtime_frames(struct invocation *invocation, const char *argument)
+{
+	(void)argument;
+	invocation->runtime_frames = true;
+	return true;
+}
+
 static bool take_quiet(struct invocation *invocation, const char *argument)
 {
 	(void)argument;
@@ -187,6 +203,10 @@ const struct option_row option_table[] = {
 	 "time, process and pid; %p in PATH becomes the pid"},
 	{'f', "format", "FORMAT", GROUP_OUTPUT, COMMAND_DUMP, take_format,
 	 "the format where the ending says nothing: standard output, the files of a directory, any other ending"},
+	{OPTION_FULL, "full", NULL, GROUP_OUTPUT, COMMAND_DUMP, take_full,
+	 "a report on a terminal shows every group and whole stacks, not only what one screen holds"},
+	{OPTION_RUNTIME_FRAMES, "runtime-frames", NULL, GROUP_OUTPUT, COMMAND_DUMP, take_runtime_frames,
+	 "a report shows the frames of the runtime, too"},
 	{OPTION_STATS, "stats", "FILE", GROUP_OUTPUT, COMMAND_DUMP, take_stats,
 	 "write what each capture cost and how it was made, one JSON object a line; - is standard output"},
 	{OPTION_JSON, "json", NULL, GROUP_OUTPUT, COMMAND_PS, take_json, "one JSON object a process, a line each"},

@@ -389,31 +389,37 @@ char *output_place(const struct output *output, const struct origin *origin)
 
 /* ---- writing ---------------------------------------------------------------------------------------------------- */
 
-static unsigned terminal_width(int descriptor)
+enum { MESSAGE_LINES = 3 }; /* of a screen: left for the summary on standard error, and the prompt */
+
+/* What the variable @p name says, else @p size. */
+static unsigned screen_size(const char *name, unsigned size)
 {
-	const char *columns = getenv("COLUMNS");
-	uint64_t width;
-	struct winsize size;
-	if (columns != NULL && value_number(columns, 1, 10000, &width))
-		return (unsigned)width;
-	return ioctl(descriptor, TIOCGWINSZ, &size) == 0 ? size.ws_col : 0;
+	const char *text = getenv(name);
+	uint64_t number;
+	return text != NULL && value_number(text, 1, 10000, &number) ? (unsigned)number : size;
 }
 
-static struct gsd_write_options write_options(int descriptor)
+static struct gsd_write_options write_options(const struct invocation *invocation, int descriptor)
 {
-	struct gsd_write_options options = {.size = sizeof options};
-	if (!isatty(descriptor))
+	struct gsd_write_options options = {.size = sizeof options, .runtime_frames = invocation->runtime_frames};
+	struct winsize size = {0};
+	if (descriptor < 0 || !isatty(descriptor))
 		return options;
 	const char *no_colour = getenv("NO_COLOR"), *terminal = getenv("TERM");
-	options.width = terminal_width(descriptor);
+	(void)ioctl(descriptor, TIOCGWINSZ, &size);
+	options.width = screen_size("COLUMNS", size.ws_col);
+	unsigned height = screen_size("LINES", size.ws_row);
+	if (!invocation->full && height > MESSAGE_LINES)
+		options.height = height - MESSAGE_LINES;
 	options.colour = (no_colour == NULL || *no_colour == '\0') && terminal != NULL && strcmp(terminal, "dumb") != 0;
 	return options;
 }
 
 /* A reader that has seen enough, as `| head`, is no news to anyone. */
-static bool write_descriptor(const struct output *output, int descriptor, struct gsd_capture *capture)
+static bool write_descriptor(const struct invocation *invocation, const struct output *output, int descriptor,
+			     struct gsd_capture *capture)
 {
-	struct gsd_write_options options = write_options(descriptor);
+	struct gsd_write_options options = write_options(invocation, descriptor);
 	struct gsd_error *error = gsd_capture_write(capture, output->format->id, descriptor, &options);
 	if (error == NULL)
 		return true;
@@ -429,25 +435,27 @@ static bool write_descriptor(const struct output *output, int descriptor, struct
 	return false;
 }
 
-static bool write_device(const struct output *output, const char *path, struct gsd_capture *capture)
+static bool write_device(const struct invocation *invocation, const struct output *output, const char *path,
+			 struct gsd_capture *capture)
 {
 	int descriptor = open(path, O_WRONLY | O_CLOEXEC | O_NOCTTY);
 	if (descriptor < 0) {
 		message_errno(errno, "open %s", path);
 		return false;
 	}
-	bool written = write_descriptor(output, descriptor, capture);
+	bool written = write_descriptor(invocation, output, descriptor, capture);
 	close(descriptor);
 	return written;
 }
 
-bool output_write(const struct output *output, const char *path, struct gsd_capture *capture)
+bool output_write(const struct invocation *invocation, const struct output *output, const char *path,
+		  struct gsd_capture *capture)
 {
 	if (output->kind == OUTPUT_DESCRIPTOR)
-		return write_descriptor(output, output->descriptor, capture);
+		return write_descriptor(invocation, output, output->descriptor, capture);
 	if (is_device(path))
-		return write_device(output, path, capture);
-	struct gsd_write_options options = {.size = sizeof options};
+		return write_device(invocation, output, path, capture);
+	struct gsd_write_options options = write_options(invocation, -1);
 	struct gsd_error *error = gsd_capture_write_file(capture, output->format->id, path, &options);
 	if (error == NULL)
 		return true;

@@ -50,8 +50,9 @@ void origin_take(pid_t pid, struct origin *origin);
  */
 char *output_place(const struct output *output, const struct origin *origin);
 
-/** Writes @p capture to @p path (made by output_place()). False after a message. */
-bool output_write(const struct output *output, const char *path, struct gsd_capture *capture);
+/** Writes @p capture to @p path (made by output_place()) as @p invocation wants it. False after a message. */
+bool output_write(const struct invocation *invocation, const struct output *output, const char *path,
+		  struct gsd_capture *capture);
 
 /** Writes @p size bytes of @p text to PATH as the library writes captures: whole or not at all. False after a message.
  */

@@ -2,14 +2,12 @@
 /* What the tests of a filter mean for a goroutine. */
 #include "output/filter.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/error.h"
 #include "base/hash.h"
-
-#define PACKAGE_MAX 1024U /* bytes of a package's path that are unescaped */
+#include "output/names.h"
 
 enum answer { NOT_ASKED, NO, YES };
 
@@ -87,37 +85,11 @@ static bool string_passes(const struct gsd_filter_test *test, const char *string
 	return string != NULL && text_passes(test, string, strlen(string));
 }
 
-/* The byte that "%2e" stands for; −1: it is no escape. */
-static int escaped_byte(const char *text, size_t length)
-{
-	unsigned byte;
-	char digits[3] = "";
-	if (length < 3 || text[0] != '%')
-		return -1;
-	memcpy(digits, text + 1, 2);
-	return strspn(digits, "0123456789abcdef") == 2 && sscanf(digits, "%x", &byte) == 1 ? (int)byte : -1;
-}
-
-/*
- * The path of a function's package: up to the first dot of its last element, before any type arguments. The linker
- * writes a dot in that element as %2e (cmd/internal/objabi, PathToPrefix).
- */
 static bool package_passes(const struct gsd_filter_test *test, const char *function)
 {
-	char package[PACKAGE_MAX];
-	size_t end = strcspn(function, "[(");
-	size_t element = end;
-	while (element > 0 && function[element - 1] != '/')
-		element--;
-	const char *dot = memchr(function + element, '.', end - element);
-	size_t length = dot != NULL ? (size_t)(dot - function) : end;
-	size_t used = 0;
-	for (size_t i = 0; i < length && used < sizeof package; used++) {
-		int byte = escaped_byte(function + i, length - i);
-		package[used] = byte < 0 ? function[i] : (char)byte;
-		i += byte < 0 ? 1 : 3;
-	}
-	return text_passes(test, package, used);
+	struct gsd_function_name name;
+	gsd_function_name_parse(function, &name);
+	return text_passes(test, name.package, name.package_length);
 }
 
 static bool function_passes(const struct gsd_filter_test *test, const char *function)

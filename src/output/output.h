@@ -106,12 +106,20 @@ GSD_MUST_CHECK struct gsd_error *gsd_write_stacks(const struct gsd_snapshot *sna
 #define GSD_REPORT_WIDTH_DEFAULT 80U
 #define GSD_REPORT_WIDTH_MIN     40U
 
+/** How a report looks. */
+struct gsd_report_style {
+	unsigned width;      /**< columns; 0: the default */
+	unsigned height;     /**< lines of the screen that it is to fit; 0: every group with its whole stack */
+	bool colour;         /**< with terminal sequences */
+	bool runtime_frames; /**< also the runtime's own frames */
+};
+
 /**
- * Writes a report for people, UTF-8, in lines of @p width columns (0: the default). Only a function's name or a state
- * may be longer than that. In strings, control characters, what changes the direction of text, and bytes that are not
- * UTF-8 are shown as \xNN or \u{NNNN}. Fails as gsd_write_pprof().
+ * Writes a report for people, UTF-8, in lines of at most width columns. Only a function's name or a state may be longer
+ * than that. In strings, control characters, what changes the direction of text, and bytes that are not UTF-8 are shown
+ * as \xNN or \u{NNNN}. Fails as gsd_write_pprof().
  */
 GSD_MUST_CHECK struct gsd_error *gsd_write_report(const struct gsd_snapshot *snapshot, struct gsd_sink *sink,
-						  unsigned width, bool colour);
+						  struct gsd_report_style style);
 
 #endif

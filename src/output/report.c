@@ -1,363 +1,25 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The report for people: a summary, then groups of goroutines with the same stack in the same state, biggest first. */
+/*
+ * The report for people: a summary, then groups of goroutines with the same stack in the same state, biggest first. On
+ * a screen of so many lines: all of it if it fits; else the biggest groups with what matters of their stacks, more of
+ * them in one line each, and how many are left.
+ */
 #include "output/report.h"
 
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "base/error.h"
-#include "output/report_groups.h"
-#include "output/text.h"
+#include "output/report_parts.h"
 
-#define INDENT           4U
-#define GAP              2U  /* between a function and its file */
-#define FILE_COLUMNS_MIN 28U /* a file is not squeezed below that by long function names */
-#define FLUSH_BYTES      ((size_t)64 * 1024)
-#define NS_PER_SECOND    UINT64_C(1000000000)
-#define NS_PER_MINUTE    (60 * NS_PER_SECOND)
-
-#define STYLE_BOLD  "\x1b[1m"
-#define STYLE_DIM   "\x1b[2m"
-#define STYLE_PLAIN "\x1b[0m"
-
-struct report {
-	const struct gsd_snapshot *snapshot;
-	const struct gsd_location_source *source;
-	struct gsd_report_style style;
-	struct gsd_groups groups;
-	struct gsd_text text;     /* what is written next */
-	struct gsd_text item;     /* of a list, quoted */
-	struct gsd_text function; /* of the line at hand, quoted */
-	struct gsd_text file;     /* its file and line, quoted */
-};
-
-static void add_style(struct report *report, const char *sequence)
-{
-	if (report->style.colour)
-		gsd_text_add_style(&report->text, sequence);
-}
-
-static void quote_string(struct gsd_text *text, const char *string)
-{
-	gsd_text_quote(text, string, strlen(string));
-}
-
-static void add_count(struct gsd_text *text, uint64_t count, const char *one, const char *many)
-{
-	gsd_text_add_number(text, count);
-	gsd_text_add(text, " ");
-	gsd_text_add(text, count == 1 ? one : many);
-}
-
-/* Adds the item to the list that the text ends with, on a new line when it does not fit. */
-static void add_list_item(struct report *report, bool first, unsigned indent)
-{
-	struct gsd_text *text = &report->text;
-	if (!first) {
-		gsd_text_add(text, ",");
-		if (text->columns + 1 + report->item.columns + 1 > report->style.width) {
-			gsd_text_add(text, "\n");
-			gsd_text_pad(text, indent);
-		} else {
-			gsd_text_add(text, " ");
-		}
-	}
-	/* One column stays free for the comma. */
-	gsd_text_add_beginning(text, &report->item, report->style.width - indent - 1);
-	gsd_text_clear(&report->item);
-}
-
-/* ---- the summary ------------------------------------------------------------------------------------------------ */
-
-static void add_time(struct gsd_text *text, uint64_t unix_ns)
-{
-	time_t seconds = (time_t)(unix_ns / NS_PER_SECOND);
-	struct tm utc;
-	char formatted[64];
-	if (gmtime_r(&seconds, &utc) != NULL &&
-	    strftime(formatted, sizeof formatted, "%Y-%m-%d %H:%M:%S UTC", &utc) > 0)
-		gsd_text_add(text, formatted);
-}
-
-static int compare_states(const void *left_state, const void *right_state)
-{
-	const struct gsd_state_count *left = left_state;
-	const struct gsd_state_count *right = right_state;
-	if (left->count != right->count)
-		return left->count > right->count ? -1 : 1;
-	return strcmp(left->name, right->name);
-}
-
-/* Groups refer to states by index: what is sorted is a copy. */
-static struct gsd_error *add_states(struct report *report)
-{
-	const struct gsd_state_count_array *states = &report->groups.states;
-	if (states->count == 0)
-		return NULL;
-	struct gsd_state_count *sorted = reallocarray(NULL, states->count, sizeof *sorted);
-	if (sorted == NULL)
-		return gsd_error_no_memory();
-	memcpy(sorted, states->items, states->count * sizeof *sorted);
-	qsort(sorted, states->count, sizeof *sorted, compare_states);
-	for (size_t i = 0; i < states->count; i++) {
-		gsd_text_add_number(&report->item, sorted[i].count);
-		gsd_text_add(&report->item, " ");
-		quote_string(&report->item, sorted[i].name);
-		add_list_item(report, i == 0, 0);
-	}
-	gsd_text_add(&report->text, "\n");
-	free(sorted);
-	return NULL;
-}
-
-/* "12 of 10,006 goroutines" */
-static void add_selection_count(struct report *report)
-{
-	const struct gsd_snapshot *snapshot = report->snapshot;
-	bool selected = snapshot->selection.total != 0;
-	add_style(report, STYLE_BOLD);
-	if (selected) {
-		gsd_text_add_number(&report->text, snapshot->goroutine_count);
-		gsd_text_add(&report->text, " of ");
-	}
-	add_count(&report->text, selected ? snapshot->selection.total : snapshot->goroutine_count, "goroutine",
-		  "goroutines");
-	add_style(report, STYLE_PLAIN);
-}
-
-/* What they were selected by. */
-static void add_selection(struct report *report)
-{
-	const struct gsd_snapshot_selection *selection = &report->snapshot->selection;
-	struct gsd_text *text = &report->text;
-	if (selection->filter != NULL) {
-		gsd_text_add(text, "filter: ");
-		quote_string(&report->item, selection->filter);
-		add_list_item(report, true, 8);
-		gsd_text_add(text, "\n");
-	}
-	if (selection->limit != 0) {
-		gsd_text_add(text, "a sample of at most ");
-		gsd_text_add_number(text, selection->limit);
-		gsd_text_add(text, ", seed ");
-		gsd_text_add_decimal(text, (int64_t)selection->seed);
-		gsd_text_add(text, "\n");
-	}
-}
-
-static struct gsd_error *add_summary(struct report *report)
-{
-	const struct gsd_snapshot *snapshot = report->snapshot;
-	struct gsd_text *text = &report->text;
-	const char *slash = strrchr(snapshot->exe, '/');
-	quote_string(&report->item, slash == NULL ? snapshot->exe : slash + 1);
-	add_style(report, STYLE_BOLD);
-	add_list_item(report, true, 0);
-	add_style(report, STYLE_PLAIN);
-	gsd_text_add(&report->item, "pid ");
-	gsd_text_add_decimal(&report->item, (int64_t)snapshot->pid);
-	add_list_item(report, false, 0);
-	quote_string(&report->item, snapshot->go_version);
-	add_list_item(report, false, 0);
-	add_time(&report->item, snapshot->time_unix_ns);
-	add_list_item(report, false, 0);
-	gsd_text_add(text, "\n");
-	add_selection_count(report);
-	gsd_text_add(text, ", ");
-	add_count(text, report->groups.stacks.stacks.count, "distinct stack", "distinct stacks");
-	gsd_text_add(text, "\n");
-	add_selection(report);
-	GSD_TRY(add_states(report));
-	if (report->groups.unreadable > 0) {
-		add_count(text, report->groups.unreadable, "stack", "stacks");
-		gsd_text_add(text, " could not be read\n");
-	}
-	if (report->groups.ambiguous > 0) {
-		add_count(text, report->groups.ambiguous, "goroutine", "goroutines");
-		gsd_text_add(text, " changed while we looked: not from the same moment\n");
-	}
-	return NULL;
-}
-
-/* ---- frames ----------------------------------------------------------------------------------------------------- */
-
-/* Puts a line's two halves, quoted, into function and file. */
-static void make_halves(struct report *report, const struct gsd_line *line, const char *before)
-{
-	gsd_text_clear(&report->function);
-	gsd_text_add(&report->function, before);
-	quote_string(&report->function, line->function);
-	gsd_text_clear(&report->file);
-	if (line->file[0] != '\0') {
-		quote_string(&report->file, line->file);
-		gsd_text_add(&report->file, ":");
-		gsd_text_add_decimal(&report->file, line->line);
-	}
-}
-
-#define BEFORE_CREATOR "created by "
-
-/* Calls visit for each line of a group: its frames, innermost first, then what created it (NULL function: nothing). */
-static void each_line(struct report *report, const struct gsd_group *group, const struct gsd_line *creator,
-		      void (*visit)(struct report *report, unsigned *columns), unsigned *columns)
-{
-	const struct gsd_distinct_stacks *stacks = &report->groups.stacks;
-	for (size_t frame = 0; frame < stacks->stacks.items[group->stack].count; frame++) {
-		const struct gsd_location *location = gsd_distinct_stacks_location(stacks, group->stack, frame);
-		for (size_t i = 0; i < location->line_count; i++) {
-			make_halves(report, &location->lines[i], "");
-			visit(report, columns);
-		}
-	}
-	if (creator->function != NULL) {
-		make_halves(report, creator, BEFORE_CREATOR);
-		visit(report, columns);
-	}
-}
-
-static void measure_file(struct report *report, unsigned *longest)
-{
-	if (report->file.columns > *longest)
-		*longest = report->file.columns;
-}
-
-/* columns[0]: the most that a function may take beside a file; columns[1]: the longest that takes no more. */
-static void measure_function(struct report *report, unsigned *columns)
-{
-	if (report->function.columns <= columns[0] && report->function.columns > columns[1])
-		columns[1] = report->function.columns;
-}
-
-/* columns: where the files begin. */
-static void add_line(struct report *report, unsigned *columns)
-{
-	struct gsd_text *text = &report->text;
-	gsd_text_pad(text, INDENT);
-	gsd_text_add_text(text, &report->function);
-	if (report->file.columns > 0) {
-		if (text->columns + GAP > *columns)
-			gsd_text_add(text, "\n");
-		gsd_text_pad(text, *columns);
-		add_style(report, STYLE_DIM);
-		gsd_text_add_end(text, &report->file, report->style.width - *columns);
-		add_style(report, STYLE_PLAIN);
-	}
-	gsd_text_add(text, "\n");
-}
-
-/*
- * Functions and files stand in two columns. Function names matter more: they get what they need, as long as files keep
- * FILE_COLUMNS_MIN (or as much as the longest file needs); a longer name takes a line for itself.
- */
-static void add_frames(struct report *report, const struct gsd_group *group, const struct gsd_line *creator)
-{
-	unsigned longest_file = 0;
-	each_line(report, group, creator, measure_file, &longest_file);
-	unsigned room = report->style.width - INDENT - GAP;
-	unsigned for_files = longest_file;
-	if (for_files > FILE_COLUMNS_MIN)
-		for_files = FILE_COLUMNS_MIN;
-	if (for_files > room / 2)
-		for_files = room / 2;
-	unsigned function_columns[2] = {room - for_files, 0};
-	each_line(report, group, creator, measure_function, function_columns);
-	unsigned file_column = INDENT + function_columns[1] + GAP;
-	each_line(report, group, creator, add_line, &file_column);
-}
-
-/* ---- groups ----------------------------------------------------------------------------------------------------- */
-
-static void add_labels(struct report *report, const struct gsd_group *group)
-{
-	if (group->common_labels == 0)
-		return;
-	struct gsd_text *text = &report->text;
-	gsd_text_pad(text, INDENT);
-	gsd_text_add(text, "labels: ");
-	unsigned indent = text->columns;
-	bool first = true;
-	const struct gsd_label_set *set = &report->snapshot->label_sets[group->label_set];
-	for (size_t i = 0; i < set->count && i < GSD_GROUP_LABELS_MAX; i++) {
-		if ((group->common_labels >> i & 1) == 0)
-			continue;
-		gsd_text_quote(&report->item, set->labels[i].key, set->labels[i].key_length);
-		gsd_text_add(&report->item, "=");
-		gsd_text_quote(&report->item, set->labels[i].value, set->labels[i].value_length);
-		add_list_item(report, first, indent);
-		first = false;
-	}
-	gsd_text_add(text, "\n");
-}
-
-/* "9,990 goroutines: chan receive, up to 12 minutes" */
-static void add_heading(struct report *report, const struct gsd_group *group)
-{
-	struct gsd_text *text = &report->text;
-	add_style(report, STYLE_BOLD);
-	add_count(text, group->count, "goroutine", "goroutines");
-	add_style(report, STYLE_PLAIN);
-	if (group->count == 1) {
-		gsd_text_add(text, " (");
-		gsd_text_add_decimal(text, (int64_t)group->goid);
-		gsd_text_add(text, ")");
-	}
-	gsd_text_add(text, ": ");
-	quote_string(text, report->groups.states.items[group->state].name);
-	uint64_t minutes = group->longest_wait_ns / NS_PER_MINUTE;
-	if (minutes > 0) {
-		gsd_text_add(text, group->count == 1 ? ", for " : ", up to ");
-		add_count(text, minutes, "minute", "minutes");
-	}
-	if (group->ambiguous > 0) {
-		gsd_text_add(text, " (");
-		gsd_text_add_number(text, group->ambiguous);
-		gsd_text_add(text, " not settled)");
-	}
-	gsd_text_add(text, "\n");
-}
-
-static struct gsd_error *add_group(struct report *report, const struct gsd_group *group)
-{
-	struct gsd_line creator = {0};
-	if (group->creator_pc != 0 && !group->several_creators)
-		GSD_TRY(report->source->creator(report->source->context, group->creator_pc, &creator));
-	gsd_text_add(&report->text, "\n");
-	add_heading(report, group);
-	add_labels(report, group);
-	if (report->groups.stacks.stacks.items[group->stack].count == 0) {
-		gsd_text_pad(&report->text, INDENT);
-		gsd_text_add(&report->text, "(has not run yet)\n");
-	}
-	add_frames(report, group, &creator);
-	if (group->several_creators) {
-		gsd_text_pad(&report->text, INDENT);
-		gsd_text_add(&report->text, BEFORE_CREATOR "several go statements\n");
-	}
-	return NULL;
-}
+#define FLUSH_BYTES  ((size_t)64 * 1024)
+#define SCREEN_MIN   16U /* lines: a smaller screen gets more than it holds */
+#define STACK_FRAMES 8U  /* of a stack on a screen that does not hold everything */
 
 /* ---- threads that ran no goroutine ------------------------------------------------------------------------------- */
 
-static void add_thread_group(struct report *report, const struct gsd_group *group)
-{
-	static const struct gsd_line no_creator = {0};
-	struct gsd_text *text = &report->text;
-	gsd_text_add(text, "\n");
-	add_style(report, STYLE_BOLD);
-	add_count(text, group->count, "thread", "threads");
-	add_style(report, STYLE_PLAIN);
-	if (group->count == 1) {
-		gsd_text_add(text, " (");
-		gsd_text_add_decimal(text, (int64_t)group->goid);
-		gsd_text_add(text, ")");
-	}
-	gsd_text_add(text, ": no goroutine\n");
-	add_frames(report, group, &no_creator);
-}
-
 /* They are grouped as goroutines are: as such that have a thread's id, and its stack. */
-static struct gsd_error *add_threads(struct report *report)
+static struct gsd_error *add_threads(struct gsd_report *report)
 {
 	const struct gsd_snapshot *snapshot = report->snapshot;
 	struct gsd_snapshot threads = *snapshot;
@@ -377,22 +39,109 @@ static struct gsd_error *add_threads(struct report *report)
 	report->groups = (struct gsd_groups){0};
 	struct gsd_error *error = gsd_groups_create(&threads, report->source, &report->groups);
 	for (size_t i = 0; error == NULL && i < report->groups.groups.count; i++)
-		add_thread_group(report, &report->groups.groups.items[i]);
+		error = gsd_report_add_thread_group(report, &report->groups.groups.items[i]);
 	free(threads.goroutines);
 	return error;
 }
 
-static struct gsd_error *write_all(struct report *report, struct gsd_sink *sink)
+static struct gsd_error *write_everything(struct gsd_report *report, struct gsd_sink *sink)
 {
-	GSD_TRY(gsd_groups_create(report->snapshot, report->source, &report->groups));
-	GSD_TRY(add_summary(report));
 	for (size_t i = 0; i < report->groups.groups.count; i++) {
-		GSD_TRY(add_group(report, &report->groups.groups.items[i]));
+		GSD_TRY(gsd_report_add_group(report, &report->groups.groups.items[i]));
 		if (report->text.length >= FLUSH_BYTES)
 			GSD_TRY(gsd_text_emit(&report->text, sink));
 	}
-	if (report->snapshot->thread_stack_count > 0)
-		GSD_TRY(add_threads(report));
+	return report->snapshot->thread_stack_count > 0 ? add_threads(report) : NULL;
+}
+
+/* ---- one screen ---------------------------------------------------------------------------------------------------
+ */
+
+static size_t lines_from(const struct gsd_text *text, size_t start)
+{
+	size_t lines = 0;
+	for (size_t i = start; i < text->length; i++)
+		lines += text->bytes[i] == '\n';
+	return lines;
+}
+
+/* Adds groups while they fit into @p lines, and returns how many it added. */
+static struct gsd_error *add_fitting(struct gsd_report *report, size_t lines, size_t *added_ret)
+{
+	size_t start = report->text.length;
+	size_t added = 0;
+	for (; added < report->groups.groups.count; added++) {
+		size_t before = report->text.length;
+		GSD_TRY(gsd_report_add_group(report, &report->groups.groups.items[added]));
+		if (lines_from(&report->text, start) > lines) {
+			report->text.length = before;
+			break;
+		}
+	}
+	*added_ret = added;
+	return NULL;
+}
+
+/* What is left from group @p first on, and how to see it. */
+static void add_rest(struct gsd_report *report, size_t first)
+{
+	const struct gsd_group_array *groups = &report->groups.groups;
+	struct gsd_text *text = &report->text;
+	uint64_t goroutines = 0;
+	for (size_t i = first; i < groups->count; i++)
+		goroutines += groups->items[i].count;
+	gsd_report_add_style(report, GSD_STYLE_DIM);
+	if (first < groups->count) {
+		gsd_text_add(text, "and ");
+		gsd_report_add_count(text, goroutines, "goroutine", "goroutines");
+		gsd_text_add(text, " in ");
+		gsd_report_add_count(text, groups->count - first, "more group", "more groups");
+		gsd_text_add(text, "; ");
+	}
+	gsd_text_add(text, "--full shows every whole stack");
+	gsd_report_add_style(report, GSD_STYLE_PLAIN);
+	gsd_text_add(text, "\n");
+}
+
+/* The biggest groups in two thirds of the lines, then as many as fit in one line each. */
+static struct gsd_error *add_some(struct gsd_report *report, size_t lines)
+{
+	const struct gsd_group_array *groups = &report->groups.groups;
+	size_t start = report->text.length;
+	size_t next = 0;
+	report->frame_limit = STACK_FRAMES;
+	GSD_TRY(add_fitting(report, lines * 2 / 3, &next));
+	gsd_text_add(&report->text, "\n");
+	uint64_t most = next < groups->count ? groups->items[next].count : 0;
+	gsd_text_add_number(&report->item, most);
+	unsigned count_column = report->item.columns < 4 ? 4 : report->item.columns;
+	gsd_text_clear(&report->item);
+	for (size_t used = lines_from(&report->text, start); next < groups->count && used + 1 < lines; used++)
+		GSD_TRY(gsd_report_add_group_line(report, &groups->items[next++], count_column));
+	add_rest(report, next);
+	return NULL;
+}
+
+static struct gsd_error *write_screen(struct gsd_report *report)
+{
+	size_t summary = report->text.length;
+	size_t used = lines_from(&report->text, 0);
+	size_t lines = report->style.height > used + SCREEN_MIN / 2 ? report->style.height - used : SCREEN_MIN / 2;
+	size_t added = 0;
+	GSD_TRY(add_fitting(report, lines, &added));
+	if (added == report->groups.groups.count)
+		return NULL;
+	report->text.length = summary;
+	return add_some(report, lines);
+}
+
+static struct gsd_error *write_all(struct gsd_report *report, struct gsd_sink *sink)
+{
+	GSD_TRY(gsd_groups_create(report->snapshot, report->source, &report->groups));
+	GSD_TRY(gsd_report_add_summary(report));
+	/* Threads without a goroutine are there because somebody asked for more than an overview. */
+	bool screen = report->style.height != 0 && report->snapshot->thread_stack_count == 0;
+	GSD_TRY(screen ? write_screen(report) : write_everything(report, sink));
 	return gsd_text_emit(&report->text, sink);
 }
 
@@ -403,7 +152,7 @@ struct gsd_error *gsd_write_report_from(const struct gsd_snapshot *snapshot, con
 		style.width = GSD_REPORT_WIDTH_DEFAULT;
 	if (style.width < GSD_REPORT_WIDTH_MIN)
 		style.width = GSD_REPORT_WIDTH_MIN;
-	struct report report = {.snapshot = snapshot, .source = source, .style = style};
+	struct gsd_report report = {.snapshot = snapshot, .source = source, .style = style};
 	struct gsd_error *error = write_all(&report, sink);
 	gsd_groups_free(&report.groups);
 	gsd_text_free(&report.text);
@@ -413,10 +162,9 @@ struct gsd_error *gsd_write_report_from(const struct gsd_snapshot *snapshot, con
 	return error;
 }
 
-struct gsd_error *gsd_write_report(const struct gsd_snapshot *snapshot, struct gsd_sink *sink, unsigned width,
-				   bool colour)
+struct gsd_error *gsd_write_report(const struct gsd_snapshot *snapshot, struct gsd_sink *sink,
+				   struct gsd_report_style style)
 {
 	struct gsd_location_source source = gsd_snapshot_locations(snapshot);
-	return gsd_write_report_from(snapshot, &source, (struct gsd_report_style){.width = width, .colour = colour},
-				     sink);
+	return gsd_write_report_from(snapshot, &source, style, sink);
 }

@@ -6,12 +6,6 @@
 #include "output/aggregate.h"
 #include "output/output.h"
 
-/** How a report looks. */
-struct gsd_report_style {
-	unsigned width; /**< columns; 0: the default */
-	bool colour;
-};
-
 /** As gsd_write_report(), with locations from @p source. */
 GSD_MUST_CHECK struct gsd_error *gsd_write_report_from(const struct gsd_snapshot *snapshot,
 						       const struct gsd_location_source *source,

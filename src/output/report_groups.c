@@ -11,6 +11,7 @@ struct grouping {
 	const struct gsd_snapshot *snapshot;
 	struct gsd_groups *groups;
 	struct gsd_hash *group_of; /* from (stack, state) */
+	struct gsd_hash *fresh_of; /* from (function, state): those that have not run yet */
 	struct gsd_hash *state_of; /* from (status, wait reason), which are many to one state */
 };
 
@@ -108,14 +109,18 @@ static struct gsd_error *add_goroutine(struct grouping *grouping, const struct g
 	uint32_t state = 0;
 	GSD_TRY(find_state(grouping, goroutine, &state));
 	uint32_t stack = groups->stacks.of_stack[goroutine->stack];
-	uint64_t key = (uint64_t)stack << 32 | state;
+	/* One that has not run has no frames, or the same ones as all: its function tells it apart. */
+	bool fresh = goroutine->never_ran && goroutine->start_pc != 0;
+	struct gsd_hash *known = fresh ? grouping->fresh_of : grouping->group_of;
+	uint64_t key = fresh ? goroutine->start_pc : (uint64_t)stack << 32 | state;
 	uint64_t index;
-	if (!gsd_hash_find(grouping->group_of, key, &index)) {
+	if (!gsd_hash_find(known, key, &index)) {
 		struct gsd_group group = group_of_one(grouping->snapshot, goroutine);
 		group.stack = stack;
 		group.state = state;
+		group.start_pc = fresh ? goroutine->start_pc : 0;
 		index = groups->groups.count;
-		if (!gsd_group_array_append(&groups->groups, group) || !gsd_hash_insert(grouping->group_of, key, index))
+		if (!gsd_group_array_append(&groups->groups, group) || !gsd_hash_insert(known, key, index))
 			return gsd_error_no_memory();
 	}
 	group_add(grouping->snapshot, &groups->groups.items[index], goroutine);
@@ -133,6 +138,8 @@ static int compare_groups(const void *left_group, const void *right_group, void 
 	if (left->count != right->count)
 		return left->count > right->count ? -1 : 1;
 	int order = gsd_distinct_stacks_compare(&groups->stacks, left->stack, right->stack);
+	if (order == 0)
+		order = (left->start_pc > right->start_pc) - (left->start_pc < right->start_pc);
 	if (order != 0)
 		return order;
 	return strcmp(groups->states.items[left->state].name, groups->states.items[right->state].name);
@@ -140,7 +147,7 @@ static int compare_groups(const void *left_group, const void *right_group, void 
 
 static struct gsd_error *group_all(struct grouping *grouping)
 {
-	if (grouping->group_of == NULL || grouping->state_of == NULL)
+	if (grouping->group_of == NULL || grouping->fresh_of == NULL || grouping->state_of == NULL)
 		return gsd_error_no_memory();
 	for (size_t i = 0; i < grouping->snapshot->goroutine_count; i++)
 		GSD_TRY(add_goroutine(grouping, &grouping->snapshot->goroutines[i]));
@@ -158,9 +165,11 @@ struct gsd_error *gsd_groups_create(const struct gsd_snapshot *snapshot, const s
 	struct grouping grouping = {.snapshot = snapshot,
 				    .groups = &groups,
 				    .group_of = gsd_hash_create(64),
+				    .fresh_of = gsd_hash_create(0),
 				    .state_of = gsd_hash_create(64)};
 	struct gsd_error *error = group_all(&grouping);
 	gsd_hash_destroy(grouping.group_of);
+	gsd_hash_destroy(grouping.fresh_of);
 	gsd_hash_destroy(grouping.state_of);
 	if (error != NULL) {
 		gsd_groups_free(&groups);

@@ -8,11 +8,12 @@
 /** Labels of one goroutine that are looked at for those common to a group. */
 #define GSD_GROUP_LABELS_MAX 64U
 
-/** Goroutines with the same stack in the same state. */
+/** Goroutines with the same stack in the same state; of those that have not run yet, with the same function. */
 struct gsd_group {
 	uint64_t count;
 	uint64_t longest_wait_ns; /**< 0: not known of any */
 	uint64_t creator_pc;      /**< 0: none */
+	uint64_t start_pc;        /**< of those that have not run yet: their function; else 0 */
 	uint64_t common_labels;   /**< bit n: label n of label_set is on every goroutine */
 	uint64_t ambiguous;       /**< how many were not settled at the moment */
 	uint64_t goid;            /**< of the first one */

@@ -21,7 +21,7 @@ Result = collections.namedtuple("Result", "status out err")
 
 def environment(**changes):
     """The environment of the program: nothing of the tester's terminal."""
-    values = {key: value for key, value in os.environ.items() if key not in ("COLUMNS", "NO_COLOR", "GOSTACKDUMP_SOURCES")}
+    values = {key: value for key, value in os.environ.items() if key not in ("COLUMNS", "LINES", "NO_COLOR", "GOSTACKDUMP_SOURCES")}
     return {**values, "TERM": "xterm", "LC_ALL": "C.UTF-8", **changes}
 
 

@@ -175,6 +175,23 @@ class Terminal(ServerTestCase):
         self.assertLessEqual(widest("160"), 160)
 
 
+    def test_a_report_fits_the_screen_unless_it_is_to_be_whole(self):
+        def report(*arguments, **env):
+            return SGR.sub(b"", run_on_terminal("-p", self.pid, *arguments, env=env).out).decode().splitlines()
+
+        whole, short = report(LINES="10000"), report(LINES="24")
+        self.assertGreater(len(whole), 60)
+        self.assertLessEqual(len(short), 21)
+        self.assertRegex(short[-1], r"^and \d+ goroutines in \d+ more groups; --full shows every whole stack$")
+        self.assertEqual(whole[1:], report("--full", LINES="24")[1:])
+        result = run("-p", self.pid, "-f", "report", env={"LINES": "24"})
+        self.assertEqual(whole[1:], result.out.decode().splitlines()[1:])
+
+    def test_frames_of_the_runtime_are_shown_on_demand(self):
+        self.assertNotIn(b"runtime.gopark", run("-p", self.pid, "-f", "report").out)
+        self.assertIn(b"runtime.gopark", run("-p", self.pid, "-f", "report", "--runtime-frames").out)
+
+
 class Several(ServerTestCase):
     def setUp(self):
         super().setUp()

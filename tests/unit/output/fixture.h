@@ -30,6 +30,9 @@ enum {
 	RECURSION,  /* main.worker again, in another file by mistake */
 	STRANGE,    /* names that are no UTF-8 or that a terminal would act on; a negative line */
 	LONG,       /* names and paths longer than a line */
+	PARK,       /* runtime.gopark and what the runtime lends to others */
+	POLL,       /* a package that programs cannot call */
+	PANIC,      /* the runtime's, and worth to be seen */
 	LOCATION_COUNT
 };
 
@@ -55,6 +58,18 @@ static const struct gsd_line long_lines[] = {
 	 0x405000},
 };
 
+static const struct gsd_line park_lines[] = {
+	{"runtime.gopark", "/usr/local/go/src/runtime/proc.go", 462, 440, 0x406000},
+	{"internal/poll.runtime_pollWait", "/usr/local/go/src/runtime/netpoll.go", 351, 340, 0x406000},
+	{"internal/runtime/maps.(*Map).Get", "/usr/local/go/src/internal/runtime/maps/map.go", 9, 8, 0x406000},
+};
+static const struct gsd_line poll_lines[] = {
+	{"internal/poll.(*FD).Read", "/usr/local/go/src/internal/poll/fd_unix.go", 165, 140, 0x407000}};
+static const struct gsd_line panic_lines[] = {
+	{"runtime.gopanic", "/usr/local/go/src/runtime/panic.go", 787, 740, 0x408000},
+	{"runtime.Gosched", "/usr/local/go/src/runtime/proc.go", 400, 399, 0x408000},
+};
+
 #define LOCATION(number, at, line_array)                                                                               \
 	{                                                                                                              \
 		.index = (number), .address = (at), .return_address = (at) == 0 ? 0 : (at) + 1, .lines = (line_array), \
@@ -67,6 +82,8 @@ static const struct gsd_location location_table[LOCATION_COUNT] = {
 	LOCATION(ELIDED, 0, elided_lines),          LOCATION(UNREADABLE, 0, unreadable_lines),
 	LOCATION(OUTSIDE, 0x900000, outside_lines), LOCATION(RECURSION, 0x401020, recursion_lines),
 	LOCATION(STRANGE, 0x404040, strange_lines), LOCATION(LONG, 0x405050, long_lines),
+	LOCATION(PARK, 0x406060, park_lines),       LOCATION(POLL, 0x407070, poll_lines),
+	LOCATION(PANIC, 0x408080, panic_lines),
 };
 
 static inline struct gsd_error *table_locate(void *context, const struct gsd_stack *stack,

@@ -11,15 +11,19 @@
 static struct gsd_memory_sink sink;
 
 /* The report as a string that lives until the next call. */
-static const char *report_of(const struct gsd_snapshot *snapshot, unsigned width, bool colour)
+static const char *report_in(const struct gsd_snapshot *snapshot, struct gsd_report_style style)
 {
 	gsd_memory_sink_free(&sink);
-	assert_success(gsd_write_report_from(snapshot, &table_source,
-					     (struct gsd_report_style){.width = width, .colour = colour}, &sink.sink));
+	assert_success(gsd_write_report_from(snapshot, &table_source, style, &sink.sink));
 	assert_success(gsd_sink_write(&sink.sink, "", 1));
 	if (getenv("GSD_TEST_SHOW") != NULL)
 		printf("%s", (const char *)sink.bytes);
 	return (const char *)sink.bytes;
+}
+
+static const char *report_of(const struct gsd_snapshot *snapshot, unsigned width, bool colour)
+{
+	return report_in(snapshot, (struct gsd_report_style){.width = width, .colour = colour});
 }
 
 static int forget_report(void **state)
@@ -62,20 +66,20 @@ static void a_report_is_a_summary_and_groups_biggest_first(void **state)
 							    "2 running, 2 waiting\n"
 							    "\n"
 							    "2 goroutines: waiting, up to 12 minutes\n"
-							    "    main.(*Pool).worker   /src/app/pool.go:55\n"
-							    "    main.inner            /src/app/main.go:12\n"
-							    "    main.helper           /src/app/main.go:22\n"
-							    "    main.start            /src/app/main.go:33\n"
-							    "    created by main.main  /src/app/main.go:44\n"
+							    "    main.(*Pool).worker   pool.go:55\n"
+							    "    main.inner            main.go:12\n"
+							    "    main.helper           main.go:22\n"
+							    "    main.start            main.go:33\n"
+							    "    created by main.main  main.go:44\n"
 							    "\n"
 							    "1 goroutine (20): running\n"
-							    "    main.(*Pool).worker  /src/app/pool.go:55\n"
-							    "    main.inner           /src/app/main.go:12\n"
-							    "    main.helper          /src/app/main.go:22\n"
-							    "    main.start           /src/app/main.go:33\n"
+							    "    main.(*Pool).worker  pool.go:55\n"
+							    "    main.inner           main.go:12\n"
+							    "    main.helper          main.go:22\n"
+							    "    main.start           main.go:33\n"
 							    "\n"
 							    "1 goroutine (1): running\n"
-							    "    main.main  /src/app/main.go:44\n");
+							    "    main.main  main.go:44\n");
 }
 
 static void an_empty_snapshot_is_a_summary_only(void **state)
@@ -174,7 +178,7 @@ static void nothing_that_a_terminal_acts_on_comes_from_the_target(void **state)
 	assert_has(report, "\\x1b[2Jevil, pid 4242, go1.26\\x0d, ");
 	assert_has(report, "labels: \\x1b]0;title\\x07=a\\x0ab\\u{202e}\\x00c\n");
 	assert_has(report, "main.\\xff\\x1b[31mred");
-	assert_has(report, "/src/\xc3\xa9t\xc3\xa9\\x0a\\x9b/x.go:-3\n");
+	assert_has(report, "  x.go:-3\n");
 }
 
 static unsigned columns_of(const char *line, size_t length)
@@ -208,8 +212,8 @@ static void lines_fit_the_width_and_function_names_stay_whole(void **state)
 	for (size_t i = 0; i < GSD_ARRAY_SIZE(widths); i++) {
 		unsigned width = widths[i] < 40 ? 40 : widths[i];
 		const char *report = report_of(&snapshot, widths[i], false);
-		assert_has(report, long_lines[0].function);
-		assert_has(report, long_lines[1].function);
+		assert_has(report, "    server.(*Connection).serveRequests");
+		assert_has(report, "    http.(*conn).serve");
 		for (const char *line = report; *line != '\0';) {
 			size_t length = strcspn(line, "\n");
 			bool is_function = memmem(line, length, "(*Connection)", 13) != NULL;
@@ -226,10 +230,148 @@ static void a_long_path_loses_its_beginning_at_a_slash(void **state)
 	struct gsd_stack stacks[] = {STACK(LONG)};
 	struct gsd_goroutine goroutines[] = {{.labels = GSD_NO_LABELS}};
 	struct gsd_snapshot snapshot = SNAPSHOT(goroutines, stacks);
-	const char *report = report_of(&snapshot, 80, false);
-	assert_has(report, "net/http.(*conn).serve  \xe2\x80\xa6/http/with/a/path/that/does/not/fit/server.go:2102\n");
-	assert_has(report, "serveRequests\n                            "
-			   "\xe2\x80\xa6/long@v1.2.3/internal/server/connection.go:1234\n");
+	assert_has(report_of(&snapshot, 80, false),
+		   "    server.(*Connection).serveRequests  "
+		   "\xe2\x80\xa6/internal/server/connection.go:1234\n"
+		   "    http.(*conn).serve                  net/http/server.go:2102\n");
+	assert_has(report_of(&snapshot, 200, false),
+		   "    server.(*Connection).serveRequests  "
+		   "github.com/example/some/quite/long/module/path/internal/server/connection.go:1234\n");
+}
+
+static void the_runtimes_own_frames_are_folded_away(void **state)
+{
+	(void)state;
+	struct gsd_stack stacks[] = {STACK(PARK, POLL, PANIC, LIBRARY, MAIN), STACK(PARK)};
+	struct gsd_goroutine goroutines[] = {{.goid = 1, .labels = GSD_NO_LABELS},
+					     {.goid = 2, .labels = GSD_NO_LABELS, .stack = 1}};
+	struct gsd_snapshot snapshot = SNAPSHOT(goroutines, stacks);
+	const char *report = report_of(&snapshot, 0, false);
+	assert_has(report, "1 goroutine (1): idle\n"
+			   "    poll.(*FD).Read  internal/poll/fd_unix.go:165\n"
+			   "    runtime.gopanic  runtime/panic.go:787\n"
+			   "    runtime.Gosched  runtime/proc.go:400\n"
+			   "    lib.call\n"
+			   "    main.main        main.go:44\n");
+	/* Where there is nothing else, they are what there is to say. */
+	assert_has(report, "1 goroutine (2): idle\n"
+			   "    runtime.gopark         runtime/proc.go:462\n"
+			   "    poll.runtime_pollWait  internal/poll/netpoll.go:351\n"
+			   "    maps.(*Map).Get        internal/runtime/maps/map.go:9\n");
+	assert_has(report_in(&snapshot, (struct gsd_report_style){.runtime_frames = true}),
+		   "    runtime.gopark         runtime/proc.go:462\n"
+		   "    poll.runtime_pollWait  internal/poll/netpoll.go:351\n"
+		   "    maps.(*Map).Get        internal/runtime/maps/map.go:9\n"
+		   "    poll.(*FD).Read        internal/poll/fd_unix.go:165\n");
+}
+
+static void those_that_have_not_run_are_told_apart_by_their_function(void **state)
+{
+	(void)state;
+	struct gsd_stack stacks[] = {{.count = 0}};
+	struct gsd_goroutine goroutines[] = {
+		{.goid = 1, .labels = GSD_NO_LABELS, .status = 1, .never_ran = true, .start_pc = MAIN},
+		{.goid = 2, .labels = GSD_NO_LABELS, .status = 1, .never_ran = true, .start_pc = LIBRARY},
+		{.goid = 3, .labels = GSD_NO_LABELS, .status = 1, .never_ran = true, .start_pc = LIBRARY},
+	};
+	struct gsd_snapshot snapshot = SNAPSHOT(goroutines, stacks);
+	const char *report = report_of(&snapshot, 0, false);
+	assert_has(report, "\n2 goroutines: runnable\n    (has not run yet)\n    lib.call\n\n");
+	assert_has(report, "\n1 goroutine (1): runnable\n    (has not run yet)\n    main.main  main.go:44\n");
+}
+
+static void ages_are_told_in_two_digits(void **state)
+{
+	(void)state;
+	static const struct {
+		uint64_t minutes;
+		const char *age;
+	} cases[] = {{0, "waiting\n"},       {1, "for 1 minute\n"},    {119, "for 119 minutes\n"},
+		     {120, "for 2 hours\n"}, {2879, "for 47 hours\n"}, {2880, "for 2 days\n"}};
+	for (size_t i = 0; i < GSD_ARRAY_SIZE(cases); i++) {
+		struct gsd_stack stacks[] = {STACK(WORKER)};
+		struct gsd_goroutine goroutines[] = {{.labels = GSD_NO_LABELS, .status = WAITING, .wait_since = 1}};
+		struct gsd_snapshot snapshot = SNAPSHOT(goroutines, stacks);
+		snapshot.time_monotonic_ns = 1 + cases[i].minutes * MINUTE;
+		assert_has(report_of(&snapshot, 0, false), cases[i].age);
+	}
+}
+
+/* ---- one screen ---- */
+
+static size_t lines_of(const char *report)
+{
+	size_t lines = 0;
+	for (; *report != '\0'; report++)
+		lines += *report == '\n';
+	return lines;
+}
+
+static void a_screen_shows_the_biggest_first_and_counts_the_rest(void **state)
+{
+	(void)state;
+	static const uint64_t deep[] = {PARK,      WORKER,    MAIN,      RECURSION, RECURSION, RECURSION,
+					RECURSION, RECURSION, RECURSION, RECURSION, LIBRARY,   MAIN};
+	struct gsd_stack stacks[8] = {{.words = deep, .count = GSD_ARRAY_SIZE(deep)},
+				      STACK(PARK, POLL, WORKER, MAIN),
+				      STACK(WORKER),
+				      STACK(LIBRARY, MAIN),
+				      STACK(WORKER, WORKER),
+				      STACK(WORKER, MAIN),
+				      STACK(MAIN, MAIN),
+				      STACK(LONG)};
+	struct gsd_goroutine goroutines[1700];
+	size_t count = 0;
+	for (uint32_t stack = 0; stack < 8; stack++)
+		for (unsigned i = 0; i < (stack == 0 ? 1234U : 60 - stack); i++)
+			goroutines[count++] = (struct gsd_goroutine){.goid = count,
+								     .stack = stack,
+								     .status = WAITING,
+								     .wait_since = 800 * MINUTE,
+								     .creator_pc = MAIN,
+								     .labels = GSD_NO_LABELS};
+	struct gsd_snapshot snapshot = SNAPSHOT(goroutines, stacks);
+	snapshot.goroutine_count = count;
+	const char *report = report_in(&snapshot, (struct gsd_report_style){.width = 80, .height = 24});
+	assert_string_equal(
+		report, "server, pid 4242, go1.26.8, 2025-01-31 12:00:00 UTC\n"
+			"1,626 goroutines, 8 distinct stacks\n"
+			"1,626 waiting\n"
+			"\n"
+			"1,234 goroutines: waiting, up to 100 minutes\n"
+			"    main.(*Pool).worker   pool.go:55\n"
+			"    main.main             main.go:44\n"
+			"    main.(*Pool).worker   pool.go:56\n"
+			"    main.(*Pool).worker   pool.go:56\n"
+			"    main.(*Pool).worker   pool.go:56\n"
+			"    \xe2\x80\xa6 4 more frames\n"
+			"    lib.call\n"
+			"    main.main             main.go:44\n"
+			"    created by main.main  main.go:44\n"
+			"\n"
+			"  59 waiting, 100 minutes        main.(*Pool).worker < main.main\n"
+			"  58 waiting, 100 minutes        main.(*Pool).worker\n"
+			"  57 waiting, 100 minutes        lib.call < main.main\n"
+			"  56 waiting, 100 minutes        main.(*Pool).worker < main.(*Pool).worker\n"
+			"  55 waiting, 100 minutes        main.(*Pool).worker < main.main\n"
+			"  54 waiting, 100 minutes        main.main < main.main\n"
+			"  53 waiting, 100 minutes        server.(*Connection).serveRequests < http.(*co\xe2\x80\xa6\n"
+			"--full shows every whole stack\n");
+	report = report_in(&snapshot, (struct gsd_report_style){.width = 80, .height = 20});
+	assert_has(report, "    created by main.main  main.go:44\n"
+			   "\n"
+			   "  59 waiting, 100 minutes        main.(*Pool).worker < main.main\n");
+	assert_has(report, "  56 waiting, 100 minutes        main.(*Pool).worker < main.(*Pool).worker\n"
+			   "and 162 goroutines in 3 more groups; --full shows every whole stack\n");
+	for (unsigned height = 20; height < 70; height++)
+		assert_in_range(lines_of(report_in(&snapshot, (struct gsd_report_style){.height = height})), 18,
+				height);
+	/* What fits is shown whole, as without a screen. */
+	assert_lacks(report_in(&snapshot, (struct gsd_report_style){.height = 69}), "--full");
+	char *whole = strdup(report_in(&snapshot, (struct gsd_report_style){.height = 69}));
+	assert_non_null(whole);
+	assert_string_equal(whole, report_of(&snapshot, 0, false));
+	free(whole);
 }
 
 static void colour_comes_only_when_asked_for(void **state)
@@ -241,7 +383,7 @@ static void colour_comes_only_when_asked_for(void **state)
 	assert_lacks(report_of(&snapshot, 80, false), "\x1b");
 	const char *report = report_of(&snapshot, 80, true);
 	assert_has(report, "\x1b[1m1 goroutine\x1b[0m (7): idle\n");
-	assert_has(report, "    main.(*Pool).worker  \x1b[2m/src/app/pool.go:55\x1b[0m\n");
+	assert_has(report, "    main.(*Pool).worker  \x1b[2mpool.go:55\x1b[0m\n");
 }
 
 static void big_numbers_have_their_thousands_marked(void **state)
@@ -276,6 +418,10 @@ int main(void)
 		cmocka_unit_test(nothing_that_a_terminal_acts_on_comes_from_the_target),
 		cmocka_unit_test(lines_fit_the_width_and_function_names_stay_whole),
 		cmocka_unit_test(a_long_path_loses_its_beginning_at_a_slash),
+		cmocka_unit_test(the_runtimes_own_frames_are_folded_away),
+		cmocka_unit_test(those_that_have_not_run_are_told_apart_by_their_function),
+		cmocka_unit_test(ages_are_told_in_two_digits),
+		cmocka_unit_test(a_screen_shows_the_biggest_first_and_counts_the_rest),
 		cmocka_unit_test(colour_comes_only_when_asked_for),
 		cmocka_unit_test(big_numbers_have_their_thousands_marked),
 	};
