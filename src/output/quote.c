@@ -41,7 +41,7 @@ static void quote_character_go(struct gsd_writer *writer, const char *bytes, siz
 		add_escape(writer, letter);
 	else if (gsd_go_is_printable(character, go_minor))
 		gsd_writer_add(writer, bytes, size);
-	else if (character < 0x20 || character == 0x7f)
+	else if (character < 0x20 || (character == 0x7f && go_minor >= 19))
 		add_byte(writer, character);
 	else
 		add_character(writer, character);

@@ -38,6 +38,13 @@ static void strings_are_quoted_as_by_strconv(void **state)
 	       "\"\\u00a0\\u200b\\ufeff\\u2028\ufffd\\U000e0001\"");
 }
 
+static void a_delete_is_a_byte_from_go_1_19_on(void **state)
+{
+	(void)state;
+	QUOTED(LIKE_GO, 18, "a\x7f", "\"a\\u007f\"");
+	QUOTED(LIKE_GO, 19, "a\x7f", "\"a\\x7f\"");
+}
+
 /* U+1FAE8 came with Unicode 15, U+1FACD with 17: Go 1.21 and 1.27. */
 static void what_is_printable_depends_on_the_go_version(void **state)
 {
@@ -70,6 +77,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(strings_are_quoted_as_by_strconv),
+		cmocka_unit_test(a_delete_is_a_byte_from_go_1_19_on),
 		cmocka_unit_test(what_is_printable_depends_on_the_go_version),
 		cmocka_unit_test(the_runtime_escapes_all_that_is_not_ascii),
 		cmocka_unit_test(go_1_27_quotes_only_what_needs_it),
