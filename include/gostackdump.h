@@ -117,6 +117,16 @@ struct gsd_capture;
  */
 GSD_API GSD_MUST_CHECK struct gsd_error *gsd_capture_process(pid_t pid, const struct gsd_capture_options *options,
 							     struct gsd_capture **capture_ret);
+/**
+ * Loads a capture that was written in GSD_FORMAT_RAW from @p path ("-": standard input), and names its stacks out of
+ * the program's own files: those of gsd_capture_options.exes, else those at the paths where they were; found by build
+ * id. Every format is then written with the same bytes as it was, or would have been, where the capture was taken. Of
+ * @p options, which may be NULL, the others have been decided then, and are not looked at. Errors:
+ * GSD_ERROR_MISSING (a file is not found: which, and what to do), GSD_ERROR_CORRUPT (at which byte),
+ * GSD_ERROR_UNSUPPORTED (of a newer version), GSD_ERROR_IO, GSD_ERROR_NO_MEMORY.
+ */
+GSD_API GSD_MUST_CHECK struct gsd_error *gsd_capture_load(const char *path, const struct gsd_capture_options *options,
+							  struct gsd_capture **capture_ret);
 /** Frees @p capture; NULL is allowed. */
 GSD_API void gsd_capture_destroy(struct gsd_capture *capture);
 
@@ -147,7 +157,9 @@ struct gsd_stats {
 	uint64_t unwind_disagreements; /**< goroutines for which the two ways gave different stacks */
 	const char *exe;               /**< the program's path as the kernel names it; UTF-8 not guaranteed */
 	const char *go_version;        /**< as the program says it, e.g. "go1.26.8" */
-	const char *mode;              /**< "atomic" today */
+	const char *comm;              /**< the process's name as the kernel has it; UTF-8 not guaranteed */
+	uint64_t time_unix_ns;         /**< wall clock of the moment */
+	const char *mode;              /**< "atomic" today; "raw": loaded by gsd_capture_load() */
 	const char *layout_source;     /**< "types" or "dwarf" */
 	const char *allgs_source;      /**< "symbol", "code", "dwarf" or "scan" */
 };
@@ -345,7 +357,9 @@ enum gsd_format {
 	GSD_FORMAT_PPROF_GOROUTINES, /**< gzipped profile.proto with a sample for each goroutine, labelled */
 	GSD_FORMAT_TEXT,             /**< byte for byte pprof.Lookup("goroutine").WriteTo(w, 1) of that Go version */
 	GSD_FORMAT_STACKS,           /**< byte for byte the same with 2: wants gsd_capture_options.arguments */
-	GSD_FORMAT_FOLDED            /**< "outermost;…;innermost COUNT", a line for each distinct stack */
+	GSD_FORMAT_FOLDED,           /**< "outermost;…;innermost COUNT", a line for each distinct stack */
+	GSD_FORMAT_RAW               /**< the capture itself, minus names of Go code, for gsd_capture_load(); STACKS can
+					  be made of it if it was taken with gsd_capture_options.arguments */
 };
 
 /** How to write. Zero in every field (apart from @ref size) is the default. */

@@ -6,6 +6,7 @@
 
 #include "base/error.h"
 #include "capture.h"
+#include "load.h"
 #include "output/output.h"
 #include "output/select.h"
 
@@ -70,6 +71,7 @@ static struct gsd_error *write_format(struct gsd_sink *sink, void *context)
 	case GSD_FORMAT_JSONL: return gsd_write_jsonl(snapshot, sink);
 	case GSD_FORMAT_TEXT: return gsd_write_text(snapshot, sink);
 	case GSD_FORMAT_STACKS: return gsd_write_stacks(snapshot, sink);
+	case GSD_FORMAT_RAW: return gsd_capture_record(writing->capture, sink);
 	case GSD_FORMAT_REPORT:
 		return gsd_write_report(snapshot, sink,
 					(struct gsd_report_style){.width = writing->options.width,

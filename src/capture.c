@@ -17,6 +17,7 @@
 #include "capture_native.h"
 #include "describe.h"
 #include "go/survey.h"
+#include "load.h"
 #include "program.h"
 #include "rules.h"
 #include "target/parallel.h"
@@ -415,7 +416,8 @@ static struct gsd_error *capture_target(struct gsd_capture *capture, struct gsd_
 {
 	capture->stats.pid = (uint64_t)target->pid;
 	capture->stats.exe = gsd_arena_string(&capture->arena, target->exe_path, strlen(target->exe_path));
-	if (capture->stats.exe == NULL)
+	capture->stats.comm = gsd_arena_string(&capture->arena, target->comm, strlen(target->comm));
+	if (capture->stats.exe == NULL || capture->stats.comm == NULL)
 		return gsd_error_no_memory();
 	struct gsd_error *error = capture_from(capture, target, options);
 	return error == NULL ? NULL : gsd_target_explain(target, error);
@@ -464,6 +466,9 @@ void gsd_capture_destroy(struct gsd_capture *capture)
 	gsd_traceback_destroy(capture->snapshot.traceback);
 	gsd_analysis_free(&capture->analysis);
 	gsd_runtime_free(&capture->runtime);
+	gsd_c_names_destroy(capture->c_names);
+	gsd_loaded_record_free(&capture->record);
+	gsd_objects_close(capture->objects);
 	gsd_arena_free(&capture->arena);
 	free(capture);
 }

@@ -4,9 +4,11 @@
 #define GSD_CAPTURE_H
 
 #include "base/array.h"
+#include "go/c_names.h"
 #include "go/goroutine.h"
 #include "go/snapshot.h"
 #include "go/symbolize.h"
+#include "record/record.h"
 
 GSD_DEFINE_ARRAY(gsd_frame_array, struct gsd_frame)
 
@@ -17,7 +19,11 @@ struct gsd_capture {
 	struct gsd_arena arena;  /**< strings of stats, labels and mappings */
 	struct gsd_runtime runtime;
 	struct gsd_analysis analysis;
-	struct gsd_snapshot snapshot;  /**< over analysis, arena and runtime */
+	struct gsd_c_names *c_names;     /**< NULL: no C frames */
+	struct gsd_loaded_record record; /**< what was read, when it was taken before; else empty */
+	struct gsd_snapshot snapshot;    /**< over analysis, arena and runtime, or over record */
+	struct gsd_c_name_source c_name_source;
+	struct gsd_objects *objects;   /**< of a capture that was loaded: the program's files */
 	struct gsd_frame_array frames; /**< what gsd_capture_frames() or gsd_capture_ancestor() gave last */
 };
 

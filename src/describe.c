@@ -71,24 +71,28 @@ static const char *keep(struct gsd_arena *arena, const char *text)
 	return gsd_arena_string(arena, text, strlen(text));
 }
 
-/* The GNU build id of the file behind a mapping; "" when it has none or cannot be opened. */
-static const char *build_id_of(struct gsd_target *target, const struct gsd_mapping *mapping, struct gsd_arena *arena)
+/* The build ids of the file behind a mapping; "" when it has none or cannot be opened, NULL without memory. */
+static void fill_build_ids(struct gsd_target *target, const struct gsd_mapping *mapping, struct gsd_arena *arena,
+			   struct gsd_snapshot_mapping *kept)
 {
 	int fd;
 	struct gsd_elf *elf = NULL;
+	kept->build_id = kept->go_build_id = "";
 	if (mapping->path[0] != '/')
-		return "";
+		return;
 	struct gsd_error *error = gsd_target_open_mapping(target, mapping, &fd);
 	if (error != NULL) {
 		gsd_error_destroy(error);
-		return "";
+		return;
 	}
 	error = gsd_elf_open(fd, mapping->path, &elf);
-	const char *build_id = error == NULL ? keep(arena, gsd_elf_build_id(elf)) : "";
+	if (error == NULL) {
+		kept->build_id = keep(arena, gsd_elf_build_ids(elf)->gnu);
+		kept->go_build_id = keep(arena, gsd_elf_build_ids(elf)->go);
+	}
 	gsd_error_destroy(error);
 	gsd_elf_destroy(elf);
 	close(fd);
-	return build_id;
 }
 
 /* What runtime/pprof lists (proto.go, parseProcSelfMaps): executable mappings that have a name. */
@@ -107,9 +111,9 @@ static struct gsd_error *list_mappings(struct gsd_capture *capture, struct gsd_t
 		*kept = (struct gsd_snapshot_mapping){.start = mapping->start,
 						      .limit = mapping->end,
 						      .offset = mapping->offset,
-						      .file = keep(&capture->arena, mapping->path),
-						      .build_id = build_id_of(target, mapping, &capture->arena)};
-		if (kept->file == NULL || kept->build_id == NULL)
+						      .file = keep(&capture->arena, mapping->path)};
+		fill_build_ids(target, mapping, &capture->arena, kept);
+		if (kept->file == NULL || kept->build_id == NULL || kept->go_build_id == NULL)
 			return gsd_error_no_memory();
 	}
 	return NULL;
@@ -128,7 +132,6 @@ static struct gsd_error *symbolize_ancestry(struct gsd_capture *capture, const s
 	return NULL;
 }
 
-/* Names every stack now, while what names need of the target can still be read; later calls find the answers. */
 static struct gsd_error *symbolize_all(struct gsd_capture *capture)
 {
 	struct gsd_location_list list = {0};
@@ -140,6 +143,17 @@ static struct gsd_error *symbolize_all(struct gsd_capture *capture)
 	for (size_t i = 0; i < capture->snapshot.ancestry_count && error == NULL; i++)
 		error = symbolize_ancestry(capture, &capture->snapshot.ancestries[i]);
 	return error;
+}
+
+struct gsd_error *gsd_describe_names(struct gsd_capture *capture)
+{
+	struct gsd_snapshot *snapshot = &capture->snapshot;
+	GSD_TRY(gsd_symbolizer_create(capture->runtime.code, &snapshot->symbolizer));
+	if (snapshot->c_names != NULL) {
+		capture->c_name_source = gsd_c_names_source(snapshot->c_names);
+		gsd_symbolizer_name_c(snapshot->symbolizer, &capture->c_name_source);
+	}
+	return symbolize_all(capture);
 }
 
 static struct gsd_error *fill_stacks(struct gsd_capture *capture)
@@ -162,12 +176,16 @@ static struct gsd_error *fill_stacks(struct gsd_capture *capture)
 	return NULL;
 }
 
-/* What C code is called is found out while its files are open. */
-static struct gsd_error *symbolize_with_c(struct gsd_capture *capture, const struct gsd_capture_native *native)
+/* What C code is called is found out while its files are open, and kept. */
+static struct gsd_error *name_everything(struct gsd_capture *capture, const struct gsd_capture_native *native)
 {
-	gsd_symbolizer_name_c(capture->snapshot.symbolizer, gsd_capture_native_names(native));
-	struct gsd_error *error = symbolize_all(capture);
-	gsd_symbolizer_name_c(capture->snapshot.symbolizer, NULL);
+	if (native == NULL)
+		return gsd_describe_names(capture);
+	GSD_TRY(gsd_c_names_create(&capture->c_names));
+	gsd_c_names_ask(capture->c_names, gsd_capture_native_names(native));
+	capture->snapshot.c_names = capture->c_names;
+	struct gsd_error *error = gsd_describe_names(capture);
+	gsd_c_names_ask(capture->c_names, NULL);
 	return error;
 }
 
@@ -185,8 +203,7 @@ static struct gsd_error *fill_snapshot(struct gsd_capture *capture, struct gsd_t
 		GSD_TRY(gsd_capture_native_threads(taken->native, capture));
 	GSD_TRY(fill_stacks(capture));
 	GSD_TRY(list_mappings(capture, target));
-	GSD_TRY(gsd_symbolizer_create(capture->runtime.code, &snapshot->symbolizer));
-	return taken->native == NULL ? symbolize_all(capture) : symbolize_with_c(capture, taken->native);
+	return name_everything(capture, taken->native);
 }
 
 static const char *allgs_source_name(enum gsd_allgs_source source)
@@ -213,6 +230,7 @@ static void fill_stats(struct gsd_capture *capture, struct gsd_target *target, c
 	stats->unwind_table = analysis->table_steps;
 	stats->unwind_fp = analysis->fp_steps;
 	stats->unwind_disagreements = analysis->disagreements;
+	stats->time_unix_ns = capture->snapshot.time_unix_ns;
 	stats->go_version = capture->runtime.version;
 	stats->mode = capture->snapshot.mode;
 	stats->layout_source = capture->runtime.layout_source == GSD_LAYOUT_TYPES ? "types" : "dwarf";

@@ -21,4 +21,10 @@ struct gsd_taken {
 GSD_MUST_CHECK struct gsd_error *gsd_describe(struct gsd_capture *capture, struct gsd_target *target,
 					      const struct gsd_taken *taken);
 
+/**
+ * Names every stack of the snapshot, while what names need of the program can still be read: later calls of the
+ * symbolizer, which is made here, find the answers. Outputs number places in the order in which they are named.
+ */
+GSD_MUST_CHECK struct gsd_error *gsd_describe_names(struct gsd_capture *capture);
+
 #endif

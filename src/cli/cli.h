@@ -39,6 +39,8 @@ struct invocation {
 	enum show show;
 	pid_t *pids;
 	size_t pid_count;
+	const char *from; /**< --from, or NULL */
+	const char **exes;
 	struct output *outputs;
 	size_t output_count;
 	char **operands; /**< what follows the options, for commands that take some */

@@ -4,11 +4,39 @@
 #include "cli/messages.h"
 #include "cli/outputs.h"
 
+/* The option that says how to capture, where one is given; NULL: none is. */
+static const char *capturing_option(const struct gsd_capture_options *capture)
+{
+	return capture->max_pause_ns != 0           ? "--max-pause"
+	       : capture->unwind != GSD_UNWIND_AUTO ? "--unwind"
+	       : capture->native                    ? "--native"
+	       : capture->max_frames != 0           ? "--max-frames"
+	       : capture->system_goroutines         ? "--system"
+						    : NULL;
+}
+
+static bool check_sources(const struct invocation *invocation)
+{
+	if (invocation->pid_count == 0 && invocation->from == NULL) {
+		usage_error("which process? Give its id with -p PID");
+		message_hint("or give a capture that was written with -f raw: --from FILE");
+		return false;
+	}
+	if (invocation->from == NULL)
+		return invocation->capture.exe_count == 0 || usage_error("--exe belongs to --from");
+	if (invocation->pid_count > 0)
+		return usage_error("-p and --from: one of them");
+	const char *option = capturing_option(&invocation->capture);
+	if (option == NULL)
+		return true;
+	usage_error("%s says how to capture: --from shows what has been captured", option);
+	message_hint("give it with -p when the capture is taken");
+	return false;
+}
+
 static bool check_dump(struct invocation *invocation)
 {
-	if (invocation->pid_count == 0)
-		return usage_error("which process? Give its id with -p PID");
-	return outputs_decide(invocation);
+	return check_sources(invocation) && outputs_decide(invocation);
 }
 
 static const struct status_row dump_statuses[] = {
@@ -36,7 +64,7 @@ static const struct status_row ps_statuses[] = {
 const struct command_row command_table[] = {
 	{.bit = COMMAND_DUMP,
 	 .name = "dump",
-	 .usage = "[dump] -p PID [options]",
+	 .usage = "[dump] -p PID | --from FILE [options]",
 	 .help = "what every goroutine of a running process is doing; the default command",
 	 .about = "Says what every goroutine of a running Go program is doing, from outside: no\n"
 		  "code in the program, no symbols, no restart. Stops it for a moment only.\n",
@@ -48,6 +76,8 @@ const struct command_row command_table[] = {
 		     "  gostackdump -p 4242 -o a.pb.gz -o report:a.out\n"
 		     "                                             both, of the same moment\n"
 		     "  gostackdump -p 4242 -p 4343 -o dumps/      two processes, into a directory\n"
+		     "  gostackdump -p 4242 -o moment.gsd          to look at it later, in any format:\n"
+		     "  gostackdump --from moment.gsd --exe ./server -f report\n"
 		     "  gostackdump -p 4242 | ssh host 'cat > goroutine.pb.gz'\n"},
 	{.bit = COMMAND_PS,
 	 .name = "ps",

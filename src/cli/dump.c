@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "cli/messages.h"
 #include "cli/outputs.h"
@@ -59,6 +60,16 @@ static void warn_of_marked(const struct gsd_stats *stats)
 	}
 }
 
+static void print_moment(FILE *stream, const struct gsd_stats *stats)
+{
+	char text[64] = "";
+	struct tm utc;
+	time_t second = (time_t)(stats->time_unix_ns / 1000000000);
+	if (gmtime_r(&second, &utc) != NULL)
+		strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", &utc);
+	fprintf(stream, "captured %s", text);
+}
+
 static void summarize(const struct invocation *invocation, const struct gsd_stats *stats, size_t selected,
 		      char **places, const bool *written)
 {
@@ -69,9 +80,13 @@ static void summarize(const struct invocation *invocation, const struct gsd_stat
 		return;
 	if (selected != stats->goroutines)
 		fprintf(stream, "%zu of ", selected);
-	fprintf(stream, "%" PRIu64 " goroutine%s of %s (pid %" PRIu64 ", %s), %" PRIu64 " thread%s paused %.2f ms",
-		stats->goroutines, stats->goroutines == 1 ? "" : "s", program_name(stats), stats->pid,
-		stats->go_version, stats->threads, stats->threads == 1 ? "" : "s", (double)stats->pause_ns / 1e6);
+	fprintf(stream, "%" PRIu64 " goroutine%s of %s (pid %" PRIu64 ", %s), ", stats->goroutines,
+		stats->goroutines == 1 ? "" : "s", program_name(stats), stats->pid, stats->go_version);
+	if (invocation->from != NULL)
+		print_moment(stream, stats);
+	else
+		fprintf(stream, "%" PRIu64 " thread%s paused %.2f ms", stats->threads, stats->threads == 1 ? "" : "s",
+			(double)stats->pause_ns / 1e6);
 	const char *before = ", wrote ";
 	for (size_t i = 0; i < invocation->output_count; i++) {
 		if (!written[i] || invocation->outputs[i].kind == OUTPUT_DESCRIPTOR)
@@ -125,6 +140,23 @@ static void write_outputs(const struct invocation *invocation, struct gsd_captur
 	free(written);
 }
 
+/* Narrows a capture to what was asked for and writes it to its places, unless there is an @p error. Frees them all. */
+static void conclude(const struct invocation *invocation, struct gsd_capture *capture, struct gsd_error *error,
+		     char **places, FILE *stats_stream, struct result *result)
+{
+	if (capture != NULL && (invocation->selection.filter_count > 0 || invocation->selection.limit > 0))
+		error = gsd_capture_select(capture, &invocation->selection);
+	if (error != NULL)
+		message_error(error);
+	if (capture != NULL && places != NULL && error == NULL)
+		write_outputs(invocation, capture, places, stats_stream, result);
+	else
+		result->failed++;
+	gsd_error_destroy(error);
+	gsd_capture_destroy(capture);
+	free_places(places, invocation->output_count);
+}
+
 static void dump_process(const struct invocation *invocation, pid_t pid, FILE *stats_stream, struct result *result)
 {
 	struct origin origin;
@@ -134,17 +166,20 @@ static void dump_process(const struct invocation *invocation, pid_t pid, FILE *s
 	struct gsd_error *error = NULL;
 	if (places != NULL)
 		error = gsd_capture_process(pid, &invocation->capture, &capture);
-	if (capture != NULL && (invocation->selection.filter_count > 0 || invocation->selection.limit > 0))
-		error = gsd_capture_select(capture, &invocation->selection);
-	if (error != NULL)
-		message_error(error);
-	if (capture != NULL && error == NULL)
-		write_outputs(invocation, capture, places, stats_stream, result);
-	else
-		result->failed++;
-	gsd_error_destroy(error);
-	gsd_capture_destroy(capture);
-	free_places(places, invocation->output_count);
+	conclude(invocation, capture, error, places, stats_stream, result);
+}
+
+static void dump_saved(const struct invocation *invocation, FILE *stats_stream, struct result *result)
+{
+	char **places = NULL;
+	struct gsd_capture *capture = NULL;
+	struct gsd_error *error = gsd_capture_load(invocation->from, &invocation->capture, &capture);
+	if (error == NULL) {
+		struct origin origin;
+		origin_of_capture(gsd_capture_stats(capture), &origin);
+		places = find_places(invocation, &origin);
+	}
+	conclude(invocation, capture, error, places, stats_stream, result);
 }
 
 static enum status result_status(const struct result *result)
@@ -164,6 +199,8 @@ enum status dump_run(const struct invocation *invocation)
 		message("no memory for the statistics");
 		return STATUS_NOTHING;
 	}
+	if (invocation->from != NULL)
+		dump_saved(invocation, stats_stream, &result);
 	for (size_t i = 0; i < invocation->pid_count; i++)
 		dump_process(invocation, invocation->pids[i], stats_stream, &result);
 	if (stats_stream != NULL) {

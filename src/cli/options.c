@@ -32,6 +32,8 @@ enum {
 	OPTION_STATS,
 	OPTION_FULL,
 	OPTION_RUNTIME_FRAMES,
+	OPTION_FROM,
+	OPTION_EXE,
 	OPTION_JSON,
 	OPTION_MANUAL
 };
@@ -45,6 +47,24 @@ static bool take_pid(struct invocation *invocation, const char *argument)
 		if (invocation->pids[i] == (pid_t)pid)
 			return usage_error("-p %s is given twice", argument);
 	invocation->pids[invocation->pid_count++] = (pid_t)pid;
+	return true;
+}
+
+static bool take_from(struct invocation *invocation, const char *argument)
+{
+	if (*argument == '\0')
+		return usage_error("--from needs the name of a file");
+	if (invocation->from != NULL)
+		return usage_error("--from is given twice");
+	invocation->from = argument;
+	return true;
+}
+
+static bool take_exe(struct invocation *invocation, const char *argument)
+{
+	if (*argument == '\0')
+		return usage_error("--exe needs the name of a file or directory");
+	invocation->exes[invocation->capture.exe_count++] = argument;
 	return true;
 }
 
@@ -190,6 +210,11 @@ static bool take_manual(struct invocation *invocation, const char *argument)
 const struct option_row option_table[] = {
 	{'p', "pid", "PID", GROUP_TARGET, COMMAND_DUMP, take_pid,
 	 "the process; repeatable, then -o names a directory or contains %p"},
+	{OPTION_FROM, "from", "FILE", GROUP_TARGET, COMMAND_DUMP, take_from,
+	 "a capture that -f raw has written earlier, here or elsewhere; - is standard input"},
+	{OPTION_EXE, "exe", "PATH", GROUP_TARGET, COMMAND_DUMP, take_exe,
+	 "with --from: the program or a library of it, or a directory that is searched for them by build id; "
+	 "repeatable. Without it they are looked for where they were"},
 	{OPTION_SYSTEM, "system", NULL, GROUP_TARGET, COMMAND_DUMP, take_system, "also the runtime's own goroutines"},
 	{OPTION_FILTER, "filter", "EXPR", GROUP_TARGET, COMMAND_DUMP, take_filter,
 	 "only goroutines for which EXPR holds, in every format; repeatable: all must hold. Tests are state, wait, "
@@ -367,11 +392,14 @@ bool invocation_parse(int argc, char **argv, struct invocation *invocation)
 	*invocation = (struct invocation){.capture.size = sizeof invocation->capture};
 	invocation->pids = calloc((size_t)argc + 1, sizeof *invocation->pids);
 	invocation->outputs = calloc((size_t)argc + 1, sizeof *invocation->outputs);
+	invocation->exes = calloc((size_t)argc + 1, sizeof *invocation->exes);
 	invocation->filters = calloc((size_t)argc + 1, sizeof *invocation->filters);
 	invocation->selection =
 		(struct gsd_selection){.size = sizeof invocation->selection, .filters = invocation->filters};
-	if (invocation->pids == NULL || invocation->outputs == NULL || invocation->filters == NULL)
+	if (invocation->pids == NULL || invocation->outputs == NULL || invocation->filters == NULL ||
+	    invocation->exes == NULL)
 		return usage_error("no memory for the arguments");
+	invocation->capture.exes = invocation->exes;
 	if (!parse_command(&argc, &argv, invocation) || !parse_options(argc, argv, invocation))
 		return false;
 	return invocation->show != SHOW_NOTHING ||
@@ -383,5 +411,6 @@ void invocation_clear(struct invocation *invocation)
 	free(invocation->pids);
 	free(invocation->outputs);
 	free(invocation->filters);
+	free(invocation->exes);
 	*invocation = (struct invocation){0};
 }

@@ -51,7 +51,11 @@ const struct format formats[] = {
 	 "a line a stack, outermost;...;innermost COUNT, for flame graph tools"},
 	{"svg", {".svg", NULL}, 0, false, NULL},
 	{"html", {".html", NULL}, 0, false, NULL},
-	{"raw", {".gsd", NULL}, 0, true, NULL},
+	{"raw",
+	 {".gsd", NULL},
+	 GSD_FORMAT_RAW,
+	 true,
+	 "the capture itself, for --from: its stacks are named later, elsewhere"},
 	{"dot", {".dot", NULL}, 0, false, NULL},
 	{NULL, {NULL, NULL}, 0, false, NULL},
 };
@@ -238,8 +242,10 @@ bool outputs_decide(struct invocation *invocation)
 {
 	if (!decide_outputs(invocation) || !check_distinct(invocation))
 		return false;
-	for (size_t i = 0; i < invocation->output_count; i++)
-		invocation->capture.arguments |= invocation->outputs[i].format->id == GSD_FORMAT_STACKS;
+	for (size_t i = 0; i < invocation->output_count; i++) {
+		enum gsd_format id = invocation->outputs[i].format->id;
+		invocation->capture.arguments |= id == GSD_FORMAT_STACKS || id == GSD_FORMAT_RAW;
+	}
 	return true;
 }
 
@@ -261,19 +267,33 @@ static void read_comm(pid_t pid, char *comm, size_t size)
 		snprintf(comm, size, "unknown");
 }
 
-void origin_take(pid_t pid, struct origin *origin)
+static void origin_fill(pid_t pid, const struct timespec *moment, struct origin *origin)
 {
+	struct tm utc = {0};
 	origin->pid = pid;
-	read_comm(pid, origin->comm, sizeof origin->comm);
 	for (char *c = origin->comm; *c != '\0'; c++)
 		if (strchr("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-", *c) == NULL)
 			*c = '_';
-	struct timespec now;
-	struct tm utc;
-	clock_gettime(CLOCK_REALTIME, &now);
-	gmtime_r(&now.tv_sec, &utc);
+	gmtime_r(&moment->tv_sec, &utc);
 	size_t length = strftime(origin->stamp, sizeof origin->stamp, "%Y%m%dT%H%M%S", &utc);
-	snprintf(origin->stamp + length, sizeof origin->stamp - length, ".%06ldZ", now.tv_nsec / 1000);
+	snprintf(origin->stamp + length, sizeof origin->stamp - length, ".%06ldZ", moment->tv_nsec / 1000);
+}
+
+void origin_take(pid_t pid, struct origin *origin)
+{
+	struct timespec now;
+	clock_gettime(CLOCK_REALTIME, &now);
+	read_comm(pid, origin->comm, sizeof origin->comm);
+	origin_fill(pid, &now, origin);
+}
+
+void origin_of_capture(const struct gsd_stats *stats, struct origin *origin)
+{
+	const uint64_t second = 1000000000;
+	struct timespec moment = {.tv_sec = (time_t)(stats->time_unix_ns / second),
+				  .tv_nsec = (long)(stats->time_unix_ns % second)};
+	snprintf(origin->comm, sizeof origin->comm, "%s", stats->comm[0] != '\0' ? stats->comm : "unknown");
+	origin_fill((pid_t)stats->pid, &moment, origin);
 }
 
 /* %p becomes the pid. */

@@ -43,6 +43,8 @@ struct origin {
 
 /** Fills in @p origin now. */
 void origin_take(pid_t pid, struct origin *origin);
+/** Fills in @p origin as it was when the capture was taken. */
+void origin_of_capture(const struct gsd_stats *stats, struct origin *origin);
 
 /**
  * The path of @p output for this capture; NULL after a message. Makes the directory when there is none, and says early

@@ -8,6 +8,7 @@
 
 #include "base/base.h"
 
+struct gsd_c_names;
 struct gsd_symbolizer;
 struct gsd_traceback;
 
@@ -125,8 +126,9 @@ struct gsd_snapshot_mapping {
 	uint64_t start;
 	uint64_t limit;
 	uint64_t offset;
-	const char *file;     /**< without " (deleted)" */
-	const char *build_id; /**< GNU build id in hex, "" when there is none */
+	const char *file;        /**< without " (deleted)" */
+	const char *build_id;    /**< GNU build id in hex, "" when there is none */
+	const char *go_build_id; /**< Go's own, "" when there is none */
 };
 
 /** Which goroutines of a capture a snapshot was narrowed to; all zero: to none, it has all of them. */
@@ -158,9 +160,10 @@ struct gsd_snapshot {
 	size_t bubble_count;
 	struct gsd_snapshot_mapping *mappings;
 	size_t mapping_count;
-	uint64_t time_unix_ns;      /**< wall clock of the moment */
-	uint64_t time_monotonic_ns; /**< the target's CLOCK_MONOTONIC in the moment, for wait_since */
-	unsigned go_minor;          /**< 18 for Go 1.18 */
+	struct gsd_c_names *c_names; /**< NULL: there are no C frames */
+	uint64_t time_unix_ns;       /**< wall clock of the moment */
+	uint64_t time_monotonic_ns;  /**< the target's CLOCK_MONOTONIC in the moment, for wait_since */
+	unsigned go_minor;           /**< 18 for Go 1.18 */
 	const char *go_version;
 	const char *exe;
 	const char *mode; /**< how the moment was taken: "atomic" */

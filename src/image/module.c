@@ -3,6 +3,7 @@
 
 #include <inttypes.h>
 #include <stdlib.h>
+#include <zlib.h>
 
 #include "base/error.h"
 
@@ -207,6 +208,80 @@ struct gsd_error *gsd_module_read(struct gsd_memory *memory, uint64_t address, u
 	struct gsd_error *error = read_table(memory, &module);
 	if (error == NULL)
 		error = read_text_sections(memory, &module);
+	if (error != NULL) {
+		gsd_module_free(&module);
+		return error;
+	}
+	*module_ret = module;
+	return NULL;
+}
+
+/* ---- reading one again ---- */
+
+/* The address of the text, which a loader may have changed (up to Go 1.25), is taken for zero. */
+static uint32_t table_checksum(struct gsd_bytes table)
+{
+	static const uint8_t no_address[8];
+	const size_t address = 24; /* after magic, quantum, pointer size, two counts */
+	if (table.length < GSD_PCLNTAB_HEADER_SIZE)
+		return 0;
+	uLong sum = crc32_z(0, table.data, address);
+	sum = crc32_z(sum, no_address, sizeof no_address);
+	return (uint32_t)crc32_z(sum, table.data + address + 8, table.length - address - 8);
+}
+
+struct gsd_module_place gsd_module_place(const struct gsd_module *module)
+{
+	const struct gsd_moduledata *data = &module->data;
+	return (struct gsd_module_place){.address = module->address,
+					 .table = data->pcHeader,
+					 .functions = data->pclntable,
+					 .functions_length = data->pclntable_length,
+					 .minpc = data->minpc,
+					 .maxpc = data->maxpc,
+					 .text = data->text,
+					 .etext = data->etext,
+					 .gofunc = data->gofunc,
+					 .layout_minor = module->layout_minor,
+					 .table_checksum = table_checksum(module->table.bytes),
+					 .text_sections = module->text_sections,
+					 .text_section_count = module->text_section_count};
+}
+
+static struct gsd_error *copy_text_sections(const struct gsd_module_place *place, struct gsd_module *module)
+{
+	size_t count = place->text_section_count;
+	if (count == 0)
+		return NULL;
+	module->text_sections = calloc(count, sizeof *module->text_sections);
+	if (module->text_sections == NULL)
+		return gsd_error_no_memory();
+	memcpy(module->text_sections, place->text_sections, count * sizeof *module->text_sections);
+	module->text_section_count = count;
+	return NULL;
+}
+
+struct gsd_error *gsd_module_restore(struct gsd_memory *memory, const struct gsd_module_place *place,
+				     struct gsd_module *module_ret)
+{
+	struct gsd_module module = {.address = place->address,
+				    .layout_minor = place->layout_minor,
+				    .data = {.pcHeader = place->table,
+					     .pclntable = place->functions,
+					     .pclntable_length = place->functions_length,
+					     .minpc = place->minpc,
+					     .maxpc = place->maxpc,
+					     .text = place->text,
+					     .etext = place->etext,
+					     .gofunc = place->gofunc}};
+	GSD_TRY(read_header(memory, place->table, &module.table.header));
+	struct gsd_error *error = read_table(memory, &module);
+	if (error == NULL && table_checksum(module.table.bytes) != place->table_checksum)
+		error = gsd_error_because(
+			gsd_error_create(GSD_ERROR_CORRUPT, 0, "read the function table at 0x%" PRIx64, place->table),
+			"it is not the one that the program had");
+	if (error == NULL)
+		error = copy_text_sections(place, &module);
 	if (error != NULL) {
 		gsd_module_free(&module);
 		return error;

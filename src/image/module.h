@@ -48,6 +48,21 @@ struct gsd_module {
 	size_t text_section_count;
 };
 
+/**
+ * Where a module and its tables lie, without the tables themselves: enough to read these again from the program's file,
+ * and to tell whether that is the right one.
+ */
+struct gsd_module_place {
+	uint64_t address;
+	uint64_t table, functions, functions_length; /**< of the function table and of the functions in it */
+	uint64_t minpc, maxpc, text, etext;
+	uint64_t gofunc;
+	uint32_t layout_minor;
+	uint32_t table_checksum;
+	struct gsd_text_section *text_sections; /**< borrowed; NULL when the text is in one piece */
+	size_t text_section_count;
+};
+
 /** Frees what @p module owns. */
 void gsd_module_free(struct gsd_module *module);
 
@@ -69,6 +84,15 @@ GSD_MUST_CHECK struct gsd_error *gsd_module_find(struct gsd_memory *memory, cons
 /** Reads the module whose moduledata is at @p address. */
 GSD_MUST_CHECK struct gsd_error *gsd_module_read(struct gsd_memory *memory, uint64_t address, unsigned layout_minor,
 						 struct gsd_module *module_ret);
+
+/** Where @p module lies. Its text sections stay its own. */
+struct gsd_module_place gsd_module_place(const struct gsd_module *module);
+/**
+ * Reads a module's tables again, from the bytes of the program's file as they were mapped. Its gsd_moduledata has only
+ * the words that @p place has. GSD_ERROR_CORRUPT: that is not the table that it was.
+ */
+GSD_MUST_CHECK struct gsd_error *gsd_module_restore(struct gsd_memory *memory, const struct gsd_module_place *place,
+						    struct gsd_module *module_ret);
 
 /** The offset in the text that pclntab uses for @p pc; false when @p pc is not this module's. */
 bool gsd_module_text_offset(const struct gsd_module *module, uint64_t pc, uint64_t *offset_ret);

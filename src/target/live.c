@@ -128,6 +128,7 @@ struct gsd_error *gsd_target_open_process(pid_t pid, struct gsd_target **target_
 	target->exe_path = gsd_process_exe_path(target->process);
 	target->exe = gsd_process_exe(target->process);
 	target->pid = pid;
+	gsd_process_comm(target->process, target->comm);
 	target->memory = gsd_process_memory(target->process);
 	target->mappings = gsd_process_mappings(target->process, &target->mapping_count);
 	*target_ret = target;

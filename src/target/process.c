@@ -431,6 +431,15 @@ struct gsd_error *gsd_process_environment(struct gsd_process *process, const cha
 	return NULL;
 }
 
+void gsd_process_comm(const struct gsd_process *process, char comm[16])
+{
+	char text[32];
+	if (gsd_procfs_read(process->directory, "comm", text, sizeof text, NULL) != 0)
+		text[0] = '\0';
+	text[strcspn(text, "\n")] = '\0';
+	snprintf(comm, 16, "%.15s", text);
+}
+
 static int64_t clock_offset(int directory, const char *name)
 {
 	char text[256];

@@ -27,6 +27,8 @@ bool gsd_process_ended(const struct gsd_process *process);
 /** Whether it has called execve since: it lives, and what was opened is not what it runs. */
 bool gsd_process_replaced(const struct gsd_process *process);
 pid_t gsd_process_pid(const struct gsd_process *process);
+/** Its name as the kernel has it, "" when that cannot be read. */
+void gsd_process_comm(const struct gsd_process *process, char comm[16]);
 /** The executable's path as the kernel names it, without " (deleted)". */
 const char *gsd_process_exe_path(const struct gsd_process *process);
 /** A descriptor of the executable's bytes (never opened by path); owned by @p process. */

@@ -60,6 +60,7 @@ struct gsd_target {
 	const char *exe_path; /**< of its program, as the kernel names it, without " (deleted)" */
 	int exe;              /**< a descriptor of the program's bytes; never opened by a path of the target's */
 	pid_t pid;
+	char comm[16]; /**< its name as the kernel has it; "": unknown */
 	struct gsd_memory *memory;
 	const struct gsd_mapping *mappings; /**< when it was opened, in order of address; they do not overlap */
 	size_t mapping_count;

@@ -96,9 +96,46 @@ def frames(instructions):
     return bytes(range(32)) + stack + info + instructions
 
 
+def varint(value):
+    out = b""
+    while value >= 0x80:
+        out += bytes([value & 0x7F | 0x80])
+        value >>= 7
+    return out + bytes([value])
+
+
+def record():
+    """A capture: its process, a module, a stack of two words, two goroutines with a label each."""
+
+    def table(tag, rows, **columns):
+        content = varint(rows)
+        for number, values in sorted((int(name[1:]), values) for name, values in columns.items()):
+            data = b"".join(varint(v) if isinstance(v, int) else varint(len(v) + 1) + v for v in values)
+            content += varint(number) + varint(len(data)) + data
+        return tag + struct.pack("<H", len(content)) + content
+
+    return b"".join([
+        table(b"CAPT", 1, c1=[7], c2=[10**18], c3=[10**12], c4=[26], c5=[b"go1.26.8"], c6=[b"/bin/x"], c7=[b"atomic"]),
+        table(b"FIGS", 2, c1=[b"pause_ns", b"comm"], c2=[5, 0], c3=[0, b"x"]),
+        table(b"MAPS", 1, c1=[0x800000], c2=[0x900000], c4=[b"/bin/x"], c5=[b"ab"], c6=[b""]),
+        table(b"MODS", 1, c1=[0x500000], c2=[0x480000], c3=[0x480100], c4=[64], c5=[TEXT], c6=[TEXT + 64], c7=[TEXT],
+              c8=[TEXT + 64], c9=[0x470000], c10=[26], c11=[1], c12=[1]),
+        table(b"TEXT", 1, c1=[0], c2=[64], c3=[TEXT]),
+        table(b"STAK", 1, c1=[2]), table(b"WORD", 2, c1=[TEXT * 2 + 2, 32]),
+        table(b"LSET", 2, c1=[1, 0]), table(b"LABL", 1, c1=[b"key"], c2=[b"value"]),
+        table(b"THRD", 1, c1=[16], c2=[3], c3=[4], c6=[7]), table(b"TSTK", 1, c1=[7], c2=[7]),
+        table(b"ALST", 1, c1=[1], c2=[1]), table(b"ANCE", 1, c1=[1], c2=[2], c3=[1]), table(b"APCS", 1, c1=[TEXT]),
+        table(b"BUBL", 1, c1=[5]), table(b"VALU", 1, c1=[b"\1\2\x80\1"]),
+        table(b"CPLA", 1, c1=[9], c2=[1]), table(b"CLIN", 1, c1=[b"f"], c2=[0], c3=[3]),
+        table(b"GORO", 2, c1=[2, 2], c2=[32, 64], c8=[2048, 2048], c10=[4, 2], c12=[1, 2], c13=[0, 1], c14=[1, 0],
+              c15=[0, 1], c16=[14, 0], c19=[0, 1], c24=[2, 3]),
+    ])
+
+
 def main():
     tables = [table(0xFFFFFFF0), table(0xFFFFFFF1)]
     seeds = {
+        "record": [record(), b"\x89GSD\r\n\x1a\n\1\0\0\0\0\0\0\0"],
         "pclntab": tables,
         "frames": [
             frames(b"\x41\x0e\x10\x86\x02"),

@@ -139,9 +139,9 @@ enum { WAITING = 4, RUNNING = 2 };
 static inline struct gsd_snapshot_mapping *program_mappings(void)
 {
 	static struct gsd_snapshot_mapping mappings[MAPPING_COUNT] = {
-		{0x400000, 0x500000, 0, "/src/app/server", "abcdef0123456789"},
-		{0x7f0000000000, 0x7f0000002000, 0x3000, "/usr/lib/libx.so", ""},
-		{0x7f0000002000, 0x7f0000003000, 0, "[vdso]", ""},
+		{0x400000, 0x500000, 0, "/src/app/server", "abcdef0123456789", ""},
+		{0x7f0000000000, 0x7f0000002000, 0x3000, "/usr/lib/libx.so", "", ""},
+		{0x7f0000002000, 0x7f0000003000, 0, "[vdso]", "", ""},
 	};
 	return mappings;
 }
