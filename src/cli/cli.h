@@ -14,6 +14,8 @@
 #include <stddef.h>
 
 #include "gostackdump.h"
+#include "jobs/condition.h"
+#include "jobs/retention.h"
 
 /** What the process returns; --help lists them. */
 enum status {
@@ -27,11 +29,24 @@ enum command {
 	/* a bit set: an option says which commands take it */
 	COMMAND_DUMP = 1,
 	COMMAND_PS = 2,
-	COMMAND_ALL = COMMAND_DUMP | COMMAND_PS
+	COMMAND_WATCH = 4,
+	COMMAND_CAPTURES = COMMAND_DUMP | COMMAND_WATCH,
+	COMMAND_ALL = COMMAND_DUMP | COMMAND_PS | COMMAND_WATCH
 };
 
 /** What the person asked to be told instead of a command. */
 enum show { SHOW_NOTHING, SHOW_HELP, SHOW_VERSION, SHOW_MANUAL };
+
+/** What watch is to do. Strings belong to argv. */
+struct watch_plan {
+	uint64_t every_ns; /**< 0: once */
+	bool once;
+	bool all;
+	const char *name; /**< --name, or NULL */
+	struct retention limits;
+	struct condition *conditions; /**< --on: any of them; none: always */
+	size_t condition_count;
+};
 
 /** Everything that the arguments and the environment say. Strings belong to argv. */
 struct invocation {
@@ -51,7 +66,8 @@ struct invocation {
 	bool runtime_frames;         /**< --runtime-frames */
 	bool quiet;
 	bool verbose;
-	bool json; /**< ps: --json */
+	bool json; /**< ps: --json; watch: --log-format json */
+	struct watch_plan watch;
 	struct gsd_capture_options capture;
 	const char **filters;           /**< --filter */
 	struct gsd_selection selection; /**< over filters */
@@ -60,5 +76,6 @@ struct invocation {
 /** The commands. Each returns the exit status. */
 enum status dump_run(const struct invocation *invocation);
 enum status ps_run(const struct invocation *invocation);
+enum status watch_run(const struct invocation *invocation);
 
 #endif

@@ -61,6 +61,35 @@ static const struct status_row ps_statuses[] = {
 	{NULL, NULL},
 };
 
+/* Captures go to directories, whatever they are called. */
+static bool check_watch(struct invocation *invocation)
+{
+	const struct watch_plan *watch = &invocation->watch;
+	int kinds = (invocation->pid_count > 0) + (watch->name != NULL) + watch->all;
+	if (kinds != 1)
+		return usage_error(kinds == 0 ? "which processes? Give -p PID, --name COMM or --all"
+					      : "-p, --name and --all exclude each other");
+	if ((watch->every_ns != 0) + watch->once != 1)
+		return usage_error("when? Give either --every D or --once");
+	if (invocation->output_count == 0)
+		return usage_error("where to? Give a directory with -o DIR");
+	for (size_t i = 0; i < invocation->output_count; i++) {
+		if (invocation->outputs[i].kind == OUTPUT_DESCRIPTOR)
+			return usage_error("-o '%s': watch writes files into a directory", invocation->outputs[i].path);
+		invocation->outputs[i].kind = OUTPUT_DIRECTORY;
+	}
+	return outputs_decide(invocation);
+}
+
+static const struct status_row watch_statuses[] = {
+	{"0", "ended by SIGTERM, SIGINT or SIGHUP, or the process of -p has ended after a whole capture; with --once: "
+	      "complete"},
+	{"1", "some capture was partial or failed, or a tick was skipped"},
+	{"2", "nothing captured, or another watch has the process"},
+	{"64", "wrong usage"},
+	{NULL, NULL},
+};
+
 const struct command_row command_table[] = {
 	{.bit = COMMAND_DUMP,
 	 .name = "dump",
@@ -90,5 +119,19 @@ const struct command_row command_table[] = {
 	 .examples = "  gostackdump ps                             those that can be seen from here\n"
 		     "  sudo gostackdump ps                        all of them\n"
 		     "  gostackdump ps --json | jq 'select(.goroutines > 10000).pid'\n"},
+	{.bit = COMMAND_WATCH,
+	 .name = "watch",
+	 .usage = "watch -p PID|--name COMM|--all --every D|--once -o DIR [options]",
+	 .help = "captures again and again, into a directory",
+	 .about = "Captures at every tick, or when it matters, into a directory that does not outgrow\n"
+		  "its limits. SIGUSR1 captures now; SIGTERM ends it after the current file.\n",
+	 .check = check_watch,
+	 .run = watch_run,
+	 .statuses = watch_statuses,
+	 .examples = "  gostackdump watch -p 4242 --every 60s -o dumps --keep-for 168h --max-disk 2G\n"
+		     "  gostackdump watch --name server --every 10s -o dumps --on 'growth>20%' \\\n"
+		     "      --on 'age>10m' --keep 100              only when it matters\n"
+		     "  gostackdump watch -p 4242 --once -q -o dumps\n"
+		     "                                             for cron: silent unless something is wrong\n"},
 	{.name = NULL},
 };

@@ -6,6 +6,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
+
+#include "cli/json.h"
 
 /* RFC 3629, section 4: the well-formed sequences, by the range of their second byte. */
 size_t utf8_length(const char *text)
@@ -75,20 +78,78 @@ char *quote(const char *text)
 	return quoted;
 }
 
-static void print_line(const char *prefix, const char *text)
+/* How messages begin. */
+static enum { STYLE_NAME, STYLE_TIME, STYLE_JSON } style;
+
+void messages_timed(bool json)
 {
+	style = json ? STYLE_JSON : STYLE_TIME;
+}
+
+static void print_time(FILE *stream)
+{
+	struct timespec now;
+	struct tm utc;
+	char text[32];
+	clock_gettime(CLOCK_REALTIME, &now);
+	gmtime_r(&now.tv_sec, &utc);
+	strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%S", &utc);
+	fprintf(stream, "%s.%03ldZ", text, now.tv_nsec / 1000000);
+}
+
+/* Collected, so that it is written at once; without memory for that, as it comes. */
+static char *line_text;
+static size_t line_size;
+
+FILE *message_begin(const char *event)
+{
+	FILE *line = open_memstream(&line_text, &line_size);
+	if (line == NULL)
+		line = stderr;
+	fputs("{\"time\":\"", line);
+	print_time(line);
+	fprintf(line, "\",\"event\":\"%s\"", event);
+	return line;
+}
+
+void message_end(FILE *line)
+{
+	fputs("}\n", line);
+	if (line == stderr)
+		return;
+	if (fclose(line) == 0)
+		fwrite(line_text, 1, line_size, stderr);
+	free(line_text);
+}
+
+static void print_line(bool hint, const char *text)
+{
+	if (style == STYLE_JSON) {
+		FILE *line = message_begin(hint ? "hint" : "message");
+		fputs(",\"text\":", line);
+		json_print_string(line, text);
+		message_end(line);
+		return;
+	}
 	char *quoted = quote(text);
-	fprintf(stderr, "%s%s\n", prefix, quoted != NULL ? quoted : "(no memory for the message)");
+	if (hint)
+		fputs("  ", stderr);
+	else if (style == STYLE_NAME)
+		fputs("gostackdump: ", stderr);
+	else
+		print_time(stderr);
+	fprintf(stderr, "%s%s\n", style == STYLE_TIME && !hint ? " " : "",
+		quoted != NULL ? quoted : "(no memory for the message)");
 	free(quoted);
 }
 
-static void print_format(const char *prefix, const char *format, va_list arguments) PRINTF_LIKE(2, 0);
-static void print_format(const char *prefix, const char *format, va_list arguments)
+static void print_format(bool hint, const char *format, va_list arguments) PRINTF_LIKE(2, 0);
+static void print_format(bool hint, const char *format, va_list arguments)
 {
 	char *text;
 	if (vasprintf(&text, format, arguments) < 0)
 		text = NULL;
-	print_line(prefix, text != NULL ? text : format);
+	print_line(hint, text != NULL ? text : format);
 	free(text);
 }
 
@@ -96,7 +157,7 @@ void message(const char *format, ...)
 {
 	va_list arguments;
 	va_start(arguments, format);
-	print_format("gostackdump: ", format, arguments);
+	print_format(false, format, arguments);
 	va_end(arguments);
 }
 
@@ -104,7 +165,7 @@ void message_hint(const char *format, ...)
 {
 	va_list arguments;
 	va_start(arguments, format);
-	print_format("  ", format, arguments);
+	print_format(true, format, arguments);
 	va_end(arguments);
 }
 
@@ -140,7 +201,7 @@ bool usage_error(const char *format, ...)
 {
 	va_list arguments;
 	va_start(arguments, format);
-	print_format("gostackdump: ", format, arguments);
+	print_format(false, format, arguments);
 	va_end(arguments);
 	return false;
 }

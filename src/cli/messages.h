@@ -3,6 +3,8 @@
 #ifndef GSD_CLI_MESSAGES_H
 #define GSD_CLI_MESSAGES_H
 
+#include <stdio.h>
+
 #include "cli/cli.h"
 
 #define PRINTF_LIKE(text, first) __attribute__((format(printf, text, first)))
@@ -19,6 +21,18 @@ void message_hints(const struct gsd_error *error);
 void message_errno(int errnum, const char *attempt, ...) PRINTF_LIKE(2, 3);
 /** A message about wrong usage. Returns false, for the parser. */
 bool usage_error(const char *format, ...) PRINTF_LIKE(1, 2);
+
+/**
+ * From here on each message begins with the time (UTC) instead of the program's name; with @p json each is an object in
+ * a line of its own: {"time":…,"event":"message","text":…}, and hints are {"time":…,"event":"hint",…}.
+ */
+void messages_timed(bool json);
+/**
+ * A line of JSON of another event: its members can be printed to what is returned, each with a comma before it. Never
+ * NULL; ends with message_end().
+ */
+FILE *message_begin(const char *event);
+void message_end(FILE *line);
 
 /**
  * @p text with everything quoted that is not printable UTF-8; the caller frees it. NULL without memory.

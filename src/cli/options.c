@@ -14,10 +14,9 @@
 #include "cli/values.h"
 
 const char *const option_groups[GROUP_COUNT] = {
-	[GROUP_TARGET] = "What to look at",
-	[GROUP_OUTPUT] = "Where the result goes",
-	[GROUP_CAPTURE] = "How to capture",
-	[GROUP_MESSAGES] = "Messages and help",
+	[GROUP_TARGET] = "What to look at",       [GROUP_WHEN] = "When to capture",
+	[GROUP_OUTPUT] = "Where the result goes", [GROUP_KEEP] = "How much to keep",
+	[GROUP_CAPTURE] = "How to capture",       [GROUP_MESSAGES] = "Messages and help",
 };
 
 enum {
@@ -35,6 +34,15 @@ enum {
 	OPTION_FROM,
 	OPTION_EXE,
 	OPTION_JSON,
+	OPTION_NAME,
+	OPTION_ALL,
+	OPTION_EVERY,
+	OPTION_ONCE,
+	OPTION_ON,
+	OPTION_KEEP,
+	OPTION_KEEP_FOR,
+	OPTION_MAX_DISK,
+	OPTION_LOG_FORMAT,
 	OPTION_MANUAL
 };
 
@@ -186,6 +194,76 @@ static bool take_json(struct invocation *invocation, const char *argument)
 	return true;
 }
 
+static bool take_every(struct invocation *invocation, const char *argument)
+{
+	if (value_duration(argument, &invocation->watch.every_ns))
+		return true;
+	return usage_error("--every '%s': not a positive duration such as 60s or 1m30s", argument);
+}
+
+static bool take_once(struct invocation *invocation, const char *argument)
+{
+	(void)argument;
+	invocation->watch.once = true;
+	return true;
+}
+
+static bool take_name(struct invocation *invocation, const char *argument)
+{
+	if (*argument == '\0')
+		return usage_error("--name '': a process's name is not empty");
+	invocation->watch.name = argument;
+	return true;
+}
+
+static bool take_all(struct invocation *invocation, const char *argument)
+{
+	(void)argument;
+	invocation->watch.all = true;
+	return true;
+}
+
+static bool take_keep(struct invocation *invocation, const char *argument)
+{
+	if (value_number(argument, 1, UINT32_MAX, &invocation->watch.limits.keep))
+		return true;
+	return usage_error("--keep '%s': it is a positive number of captures", argument);
+}
+
+static bool take_keep_for(struct invocation *invocation, const char *argument)
+{
+	if (value_duration(argument, &invocation->watch.limits.keep_for_ns))
+		return true;
+	return usage_error("--keep-for '%s': not a positive duration such as 168h", argument);
+}
+
+static bool take_max_disk(struct invocation *invocation, const char *argument)
+{
+	if (value_size(argument, &invocation->watch.limits.max_bytes))
+		return true;
+	return usage_error("--max-disk '%s': not a positive size such as 500M or 2G", argument);
+}
+
+static bool take_on(struct invocation *invocation, const char *argument)
+{
+	struct watch_plan *watch = &invocation->watch;
+	if (condition_parse(argument, value_duration, &watch->conditions[watch->condition_count])) {
+		watch->condition_count++;
+		return true;
+	}
+	usage_error("--on '%s': no condition", argument);
+	message_hint("conditions are like goroutines>10000, growth>20%%, growth>500, age>10m");
+	return false;
+}
+
+static bool take_log_format(struct invocation *invocation, const char *argument)
+{
+	invocation->json = strcmp(argument, "json") == 0;
+	if (invocation->json || strcmp(argument, "plain") == 0)
+		return true;
+	return usage_error("--log-format '%s': it is plain or json", argument);
+}
+
 static bool take_help(struct invocation *invocation, const char *argument)
 {
 	(void)argument;
@@ -208,25 +286,36 @@ static bool take_manual(struct invocation *invocation, const char *argument)
 }
 
 const struct option_row option_table[] = {
-	{'p', "pid", "PID", GROUP_TARGET, COMMAND_DUMP, take_pid,
+	{'p', "pid", "PID", GROUP_TARGET, COMMAND_CAPTURES, take_pid,
 	 "the process; repeatable, then -o names a directory or contains %p"},
 	{OPTION_FROM, "from", "FILE", GROUP_TARGET, COMMAND_DUMP, take_from,
 	 "a capture that -f raw has written earlier, here or elsewhere; - is standard input"},
 	{OPTION_EXE, "exe", "PATH", GROUP_TARGET, COMMAND_DUMP, take_exe,
 	 "with --from: the program or a library of it, or a directory that is searched for them by build id; "
 	 "repeatable. Without it they are looked for where they were"},
-	{OPTION_SYSTEM, "system", NULL, GROUP_TARGET, COMMAND_DUMP, take_system, "also the runtime's own goroutines"},
-	{OPTION_FILTER, "filter", "EXPR", GROUP_TARGET, COMMAND_DUMP, take_filter,
+	{OPTION_NAME, "name", "COMM", GROUP_TARGET, COMMAND_WATCH, take_name,
+	 "every Go process of that name, as ps -o comm shows it, also those that start later"},
+	{OPTION_ALL, "all", NULL, GROUP_TARGET, COMMAND_WATCH, take_all,
+	 "every Go process that may be looked at, also those that start later"},
+	{OPTION_SYSTEM, "system", NULL, GROUP_TARGET, COMMAND_CAPTURES, take_system,
+	 "also the runtime's own goroutines"},
+	{OPTION_FILTER, "filter", "EXPR", GROUP_TARGET, COMMAND_CAPTURES, take_filter,
 	 "only goroutines for which EXPR holds, in every format; repeatable: all must hold. Tests are state, wait, "
 	 "func, package, creator, label.NAME (= equals, ~ regular expression, != and !~ negated), goid, parent, age "
 	 "(= < <= > >=), locked, system, leaked, ambiguous, unreadable; joined by and, or, not and parentheses"},
-	{OPTION_LIMIT, "limit", "N[:SEED]", GROUP_TARGET, COMMAND_DUMP, take_limit,
+	{OPTION_LIMIT, "limit", "N[:SEED]", GROUP_TARGET, COMMAND_CAPTURES, take_limit,
 	 "only a sample of N of them; the same SEED (default 0) prefers the same goroutines in every capture"},
-	{'o', "output", "[FORMAT:]PATH", GROUP_OUTPUT, COMMAND_DUMP, take_output,
+	{OPTION_EVERY, "every", "D", GROUP_WHEN, COMMAND_WATCH, take_every,
+	 "capture now and then once every D, such as 60s; what is missed because a capture took longer is skipped"},
+	{OPTION_ONCE, "once", NULL, GROUP_WHEN, COMMAND_WATCH, take_once, "capture once and end: for cron"},
+	{OPTION_ON, "on", "COND", GROUP_WHEN, COMMAND_WATCH, take_on,
+	 "capture only when goroutines>N, growth>N or growth>N% (since the last capture), or age>D (the longest wait); "
+	 "repeatable: any of them. The check stops nothing"},
+	{'o', "output", "[FORMAT:]PATH", GROUP_OUTPUT, COMMAND_CAPTURES, take_output,
 	 "write there; repeatable: one capture, several files. The ending of PATH chooses the format unless FORMAT: "
 	 "does. - is standard output; a directory (or a path ending in /, made if missing) gets a file named after "
 	 "time, process and pid; %p in PATH becomes the pid"},
-	{'f', "format", "FORMAT", GROUP_OUTPUT, COMMAND_DUMP, take_format,
+	{'f', "format", "FORMAT", GROUP_OUTPUT, COMMAND_CAPTURES, take_format,
 	 "the format where the ending says nothing: standard output, the files of a directory, any other ending"},
 	{OPTION_FULL, "full", NULL, GROUP_OUTPUT, COMMAND_DUMP, take_full,
 	 "a report on a terminal shows every group and whole stacks, not only what one screen holds"},
@@ -235,18 +324,26 @@ const struct option_row option_table[] = {
 	{OPTION_STATS, "stats", "FILE", GROUP_OUTPUT, COMMAND_DUMP, take_stats,
 	 "write what each capture cost and how it was made, one JSON object a line; - is standard output"},
 	{OPTION_JSON, "json", NULL, GROUP_OUTPUT, COMMAND_PS, take_json, "one JSON object a process, a line each"},
-	{OPTION_MAX_PAUSE, "max-pause", "D", GROUP_CAPTURE, COMMAND_DUMP, take_max_pause,
+	{OPTION_KEEP, "keep", "N", GROUP_KEEP, COMMAND_WATCH, take_keep,
+	 "keep the newest N captures of each program name in the directory"},
+	{OPTION_KEEP_FOR, "keep-for", "D", GROUP_KEEP, COMMAND_WATCH, take_keep_for,
+	 "remove captures that are older than D, such as 168h"},
+	{OPTION_MAX_DISK, "max-disk", "SIZE", GROUP_KEEP, COMMAND_WATCH, take_max_disk,
+	 "remove the oldest captures when all together take more than SIZE, such as 500M; the newest one stays"},
+	{OPTION_MAX_PAUSE, "max-pause", "D", GROUP_CAPTURE, COMMAND_CAPTURES, take_max_pause,
 	 "let the process go and give up rather than stop it for longer; a duration such as 250ms or 1.5s (default "
 	 "1s)"},
-	{OPTION_UNWIND, "unwind", "MODE", GROUP_CAPTURE, COMMAND_DUMP, take_unwind,
+	{OPTION_UNWIND, "unwind", "MODE", GROUP_CAPTURE, COMMAND_CAPTURES, take_unwind,
 	 "how stacks are walked: by the program's function table (table), by frame pointers (fp), or by the table "
 	 "checked by frame pointers (auto, the default)"},
-	{OPTION_NATIVE, "native", NULL, GROUP_CAPTURE, COMMAND_DUMP, take_native,
+	{OPTION_NATIVE, "native", NULL, GROUP_CAPTURE, COMMAND_CAPTURES, take_native,
 	 "C frames too, between those of Go, and in jsonl and the report the threads that run no goroutine"},
-	{OPTION_MAX_FRAMES, "max-frames", "N|go", GROUP_CAPTURE, COMMAND_DUMP, take_max_frames,
+	{OPTION_MAX_FRAMES, "max-frames", "N|go", GROUP_CAPTURE, COMMAND_CAPTURES, take_max_frames,
 	 "frames kept of a stack, its innermost and outermost halves (default 4096); go cuts where that Go version's "
 	 "own profile cuts"},
-	{'q', "quiet", NULL, GROUP_MESSAGES, COMMAND_DUMP, take_quiet, "no summary; errors and warnings only"},
+	{'q', "quiet", NULL, GROUP_MESSAGES, COMMAND_CAPTURES, take_quiet, "no summary; errors and warnings only"},
+	{OPTION_LOG_FORMAT, "log-format", "plain|json", GROUP_MESSAGES, COMMAND_WATCH, take_log_format,
+	 "how the log on standard error is written (default plain)"},
 	{'v', "verbose", NULL, GROUP_MESSAGES, COMMAND_DUMP, take_verbose,
 	 "also say how the runtime was found and where the time went"},
 	{'h', "help", NULL, GROUP_MESSAGES, COMMAND_ALL, take_help, "show this help"},
@@ -396,8 +493,9 @@ bool invocation_parse(int argc, char **argv, struct invocation *invocation)
 	invocation->filters = calloc((size_t)argc + 1, sizeof *invocation->filters);
 	invocation->selection =
 		(struct gsd_selection){.size = sizeof invocation->selection, .filters = invocation->filters};
+	invocation->watch.conditions = calloc((size_t)argc + 1, sizeof *invocation->watch.conditions);
 	if (invocation->pids == NULL || invocation->outputs == NULL || invocation->filters == NULL ||
-	    invocation->exes == NULL)
+	    invocation->exes == NULL || invocation->watch.conditions == NULL)
 		return usage_error("no memory for the arguments");
 	invocation->capture.exes = invocation->exes;
 	if (!parse_command(&argc, &argv, invocation) || !parse_options(argc, argv, invocation))
@@ -412,5 +510,6 @@ void invocation_clear(struct invocation *invocation)
 	free(invocation->outputs);
 	free(invocation->filters);
 	free(invocation->exes);
+	free(invocation->watch.conditions);
 	*invocation = (struct invocation){0};
 }

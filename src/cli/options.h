@@ -6,7 +6,7 @@
 #include "cli/commands.h"
 
 /** Headings of --help, in its order. */
-enum option_group { GROUP_TARGET, GROUP_OUTPUT, GROUP_CAPTURE, GROUP_MESSAGES, GROUP_COUNT };
+enum option_group { GROUP_TARGET, GROUP_WHEN, GROUP_OUTPUT, GROUP_KEEP, GROUP_CAPTURE, GROUP_MESSAGES, GROUP_COUNT };
 
 struct option_row {
 	int letter; /**< the short option, or a number above 255 when there is none */

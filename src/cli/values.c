@@ -87,6 +87,31 @@ bool value_duration(const char *text, uint64_t *ns_ret)
 	return true;
 }
 
+bool value_size(const char *text, uint64_t *bytes_ret)
+{
+	static const char letters[] = "KMGT";
+	size_t digits = strspn(text, "0123456789");
+	char number[24];
+	uint64_t bytes;
+	if (digits >= sizeof number)
+		return false;
+	memcpy(number, text, digits);
+	number[digits] = '\0';
+	const char *unit = text + digits;
+	const char *letter = *unit != '\0' ? strchr(letters, *unit) : NULL;
+	if (!value_number(number, 1, UINT64_MAX, &bytes))
+		return false;
+	if (letter != NULL && (unit[1] == '\0' || strcmp(unit + 1, "iB") == 0)) {
+		uint64_t scale = UINT64_C(1) << (10 * (letter - letters + 1));
+		if (__builtin_mul_overflow(bytes, scale, &bytes))
+			return false;
+	} else if (*unit != '\0') {
+		return false;
+	}
+	*bytes_ret = bytes;
+	return true;
+}
+
 struct source_name {
 	const char *name;
 	unsigned bit;

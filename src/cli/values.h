@@ -11,6 +11,8 @@
 bool value_number(const char *text, uint64_t low, uint64_t high, uint64_t *number_ret);
 /** A positive duration as Go writes and reads it: "1h2m3.5s", "250ms", "1.5µs". */
 bool value_duration(const char *text, uint64_t *ns_ret);
+/** A positive size in bytes: a whole number with K, M, G or T (powers of 1024; KiB, MiB, … too). */
+bool value_size(const char *text, uint64_t *bytes_ret);
 /** GOSTACKDUMP_SOURCES: "allgs=scan,layout=types+dwarf". */
 bool value_sources(const char *text, unsigned *allgs_ret, unsigned *layout_ret);
 

@@ -75,7 +75,9 @@ static bool parse_stat(char *text, struct process *process)
 	process->parent = parent;
 	process->cpu_ticks = user_ticks + kernel_ticks;
 	process->age_ns = age_of(process->started);
-	return state != 'Z' && state != 'X' && (flags & KERNEL_THREAD) == 0;
+	/* The first thread may have ended before the others. */
+	bool ended = state == 'X' || (state == 'Z' && process->threads < 2);
+	return !ended && (flags & KERNEL_THREAD) == 0;
 }
 
 bool process_read(pid_t pid, struct process *process_ret)

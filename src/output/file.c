@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/random.h>
 #include <sys/stat.h>
 #include <sys/vfs.h>
@@ -108,6 +109,9 @@ static struct gsd_error *create_temporary(const struct place *place, char name[T
 	} while (fd < 0 && errno == EEXIST);
 	if (fd < 0)
 		return gsd_io_error(errno, place->path);
+	/* Says that someone is writing it: one without a lock was left behind. A file system without locks is none the
+	   worse. */
+	(void)flock(fd, LOCK_EX | LOCK_NB);
 	*fd_ret = fd;
 	return NULL;
 }

@@ -1,0 +1,269 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""gostackdump watch: when it captures, whom it follows, what it keeps, how it ends."""
+
+import gzip
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+
+from support import GOSTACKDUMP, TIMEOUT, TestCase, environment, main, run, sample_server, server
+
+NAME = re.compile(r"\d{8}T\d{6}\.\d{6}Z\.[\w-]+\.\d+(\.\d+)?(\.pb\.gz|\.report|\.jsonl)")
+
+
+class Watch:
+    """A watch that runs, and its log line by line."""
+
+    def __init__(self, *arguments):
+        self.process = subprocess.Popen(
+            [GOSTACKDUMP, "watch", *map(str, arguments)],
+            stdin=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            env=environment(),
+            text=True,
+        )
+
+    def line(self):
+        return self.process.stderr.readline()
+
+    def event(self, wanted):
+        """The next event of that kind (with --log-format json)."""
+        for text in self.process.stderr:
+            event = json.loads(text)
+            if event["event"] == wanted:
+                return event
+        raise AssertionError("watch ended without the event " + wanted)
+
+    def signal(self, number):
+        self.process.send_signal(number)
+
+    def close(self):
+        self.process.kill()
+        self.process.wait()
+        self.process.stderr.close()
+
+    def end(self):
+        rest = self.process.stderr.read()
+        return self.process.wait(TIMEOUT), rest
+
+
+class WatchTestCase(TestCase):
+    def setUp(self):
+        super().setUp()
+        self.dumps = self.directory / "dumps"
+
+    def server(self, name=None):
+        path = sample_server()
+        if name:
+            path = self.directory / name
+            if not path.exists():
+                shutil.copy(sample_server(), path)
+        target = server(path)
+        self.addCleanup(lambda: target.process.poll() is not None or target.end())
+        return target
+
+    def watch(self, *arguments):
+        watch = Watch(*arguments, "-o", self.dumps, "--log-format", "json")
+        self.addCleanup(watch.close)
+        return watch
+
+    def files(self):
+        """The files in the directory: every one is named as a capture and whole."""
+        names = sorted(os.listdir(self.dumps)) if self.dumps.exists() else []
+        for name in names:
+            self.assertRegex(name, NAME)
+            if name.endswith(".gz"):
+                gzip.decompress((self.dumps / name).read_bytes())
+        return names
+
+
+class Ticks(WatchTestCase):
+    def test_the_first_capture_is_at_once_and_term_ends_it(self):
+        target = self.server()
+        watch = self.watch("-p", target.pid, "--every", "1h")
+        event = watch.event("capture")
+        self.assertEqual((target.pid, "sample-server", "tick"), (event["pid"], event["comm"], event["reason"]))
+        self.assertEqual([str(self.dumps / name) for name in self.files()], [file["path"] for file in event["files"]])
+        self.assertEqual(os.path.getsize(event["files"][0]["path"]), event["files"][0]["bytes"])
+        watch.signal(signal.SIGTERM)
+        self.assertEqual((0, ""), watch.end())
+
+    def test_usr1_captures_now(self):
+        target = self.server()
+        watch = self.watch("-p", target.pid, "--every", "1h")
+        watch.event("capture")
+        watch.signal(signal.SIGUSR1)
+        self.assertEqual("signal", watch.event("capture")["reason"])
+        watch.signal(signal.SIGINT)
+        self.assertEqual(0, watch.end()[0])
+        self.assertEqual(2, len(self.files()))
+
+    def test_each_format_is_of_the_same_moment(self):
+        target = self.server()
+        watch = Watch("-p", target.pid, "--once", "-o", self.dumps, "-o", "report:%s" % self.dumps)
+        self.assertIn(" goroutines, paused ", watch.line())
+        self.assertEqual(0, watch.end()[0])
+        watch.close()
+        names = self.files()
+        self.assertEqual(2, len(names))
+        self.assertEqual(names[0].removesuffix(".pb.gz"), names[1].removesuffix(".report"))
+
+    def test_it_ends_with_the_process(self):
+        target = self.server()
+        watch = self.watch("-p", target.pid, "--every", "1h")
+        watch.event("capture")
+        target.end()
+        self.assertEqual(target.pid, watch.event("ended")["pid"])
+        self.assertEqual(0, watch.end()[0])
+
+    def test_ticks_that_are_missed_are_skipped(self):
+        target = self.server()
+        watch = self.watch("-p", target.pid, "--every", "1us")
+        self.assertRegex(watch.event("message")["text"], r"^skipped \d+ ticks?: capturing takes longer than --every")
+        watch.event("capture")
+        watch.signal(signal.SIGTERM)
+        self.assertEqual(1, watch.end()[0])
+        self.files()
+
+    def test_the_form_for_cron_is_silent(self):
+        target = self.server()
+        result = run("watch", "-p", target.pid, "--once", "-q", "-o", self.dumps)
+        self.assertEqual((0, b"", ""), (result.status, result.out, result.err))
+        self.assertEqual(1, len(self.files()))
+
+
+class Targets(WatchTestCase):
+    def test_a_name_is_followed_through_restarts(self):
+        first = self.server("restarting")
+        watch = self.watch("--name", "restarting", "--every", "20ms")
+        self.assertEqual(first.pid, watch.event("capture")["pid"])
+        first.end()
+        self.assertEqual(first.pid, watch.event("ended")["pid"])
+        second = self.server("restarting")
+        self.assertEqual(second.pid, watch.event("capture")["pid"])
+        watch.signal(signal.SIGTERM)
+        watch.end()
+
+    def test_a_name_longer_than_the_kernel_keeps(self):
+        target = self.server("a-server-with-a-long-name")
+        self.server("a-server-with-a-longer-name")
+        watch = self.watch("--name", "a-server-with-a-long-name", "--once")
+        self.assertEqual(target.pid, watch.event("capture")["pid"])
+        self.assertEqual((0, ""), watch.end())
+
+    def test_all_means_those_that_are_go(self):
+        targets = {self.server().pid, self.server("second").pid}
+        watch = self.watch("--all", "--once")
+        status, log = watch.end()
+        seen = {json.loads(line).get("pid") for line in log.splitlines()}
+        self.assertLessEqual(targets, seen)
+        self.assertNotIn(os.getpid(), seen)
+
+    def test_nobody_of_that_name(self):
+        result = run("watch", "--name", "nobody-has-it", "--once", "-o", self.dumps)
+        self.assert_status(2, result)
+        self.assertIn("no Go process to capture was found", result.err)
+
+    def test_a_process_that_does_not_exist(self):
+        result = run("watch", "-p", 2**22 + 1, "--every", "1s", "-o", self.dumps)
+        self.assert_status(2, result)
+        self.assertIn("there is no such process", result.err)
+
+    def test_a_process_that_is_not_go(self):
+        other = subprocess.Popen(["cat"], stdin=subprocess.PIPE)
+        self.addCleanup(other.wait)
+        self.addCleanup(other.stdin.close)
+        result = run("watch", "-p", other.pid, "--once", "-o", self.dumps)
+        self.assert_status(2, result)
+        self.assertIn("not a Go program", result.err)
+
+    def test_one_watch_at_a_time(self):
+        target = self.server()
+        watch = self.watch("-p", target.pid, "--every", "1h")
+        watch.event("capture")
+        for arguments in (["-p", target.pid, "--once"], ["-p", target.pid, "--every", "1s"]):
+            result = run("watch", *arguments, "-o", self.directory / "other")
+            self.assert_status(2, result)
+            self.assertIn("is watched already, by process %d" % watch.process.pid, result.err)
+        self.assertFalse((self.directory / "other").exists())
+        watch.process.kill()  # what holds the lock is the process, not a file
+        watch.process.wait()
+        self.assert_status(0, run("watch", "-p", target.pid, "--once", "-o", self.dumps))
+
+
+class Conditions(WatchTestCase):
+    def test_nothing_is_captured_while_none_holds(self):
+        target = self.server()
+        result = run("watch", "-p", target.pid, "--once", "-o", self.dumps, "--on", "goroutines>1000000")
+        self.assertEqual((0, ""), (result.status, result.err))
+        self.assertEqual([], self.files())
+
+    def test_the_condition_that_holds_is_the_reason(self):
+        target = self.server()
+        watch = self.watch("-p", target.pid, "--once", "--on", "goroutines>1000000", "--on", "goroutines>5")
+        self.assertEqual("goroutines>5", watch.event("capture")["reason"])
+        self.assertEqual(0, watch.end()[0])
+
+    def test_a_signal_captures_whatever_they_say(self):
+        target = self.server()
+        watch = self.watch("-p", target.pid, "--every", "1h", "--on", "growth>1000000%")
+        watch.event("start")
+        watch.signal(signal.SIGUSR1)
+        self.assertEqual("signal", watch.event("capture")["reason"])
+        watch.signal(signal.SIGTERM)
+        self.assertEqual(0, watch.end()[0])
+
+
+class Limits(WatchTestCase):
+    def test_only_so_many_are_kept(self):
+        target = self.server()
+        watch = self.watch("-p", target.pid, "--every", "10ms", "--keep", "3")
+        for _ in range(8):
+            last = watch.event("capture")
+        watch.signal(signal.SIGTERM)
+        watch.end()
+        names = self.files()
+        self.assertEqual(3, len(names))
+        self.assertGreaterEqual(names[-1], os.path.basename(last["files"][0]["path"]))
+
+    def test_a_full_disk_is_said_and_leaves_nothing_half(self):
+        self.dumps.mkdir()
+        subprocess.run(["mount", "-t", "tmpfs", "-o", "size=16k", "tmpfs", self.dumps], check=True)
+        self.addCleanup(subprocess.run, ["umount", self.dumps], check=True)
+        target = self.server()
+        (self.dumps / "ballast").write_bytes(b"x" * 4096 * 3)
+        watch = self.watch("-p", target.pid, "--every", "50ms", "-f", "jsonl")
+        self.assertIn("no space is left", watch.event("message")["text"])
+        self.assertEqual(["ballast"], os.listdir(self.dumps))
+        watch.signal(signal.SIGTERM)
+        self.assertEqual(2, watch.end()[0])
+
+
+class Usage(TestCase):
+    def test_wrong_usage(self):
+        for arguments, named in (
+            (["--every", "1s", "-o", "d"], "-p PID, --name COMM or --all"),
+            (["-p", "1", "--all", "--once", "-o", "d"], "exclude each other"),
+            (["-p", "1", "-o", "d"], "--every D or --once"),
+            (["-p", "1", "--every", "1s", "--once", "-o", "d"], "--every D or --once"),
+            (["-p", "1", "--once"], "-o DIR"),
+            (["-p", "1", "--once", "-o", "-"], "into a directory"),
+            (["-p", "1", "--every", "0s", "-o", "d"], "--every '0s'"),
+            (["-p", "1", "--once", "-o", "d", "--keep", "0"], "--keep '0'"),
+            (["-p", "1", "--once", "-o", "d", "--max-disk", "5X"], "--max-disk '5X'"),
+            (["-p", "1", "--once", "-o", "d", "--keep-for", "7d"], "--keep-for '7d'"),
+            (["-p", "1", "--once", "-o", "d", "--on", "threads>5"], "--on 'threads>5'"),
+            (["-p", "1", "--once", "-o", "d", "--stats", "f"], "--stats does not belong"),
+            (["-p", "1", "--once", "-o", "d", "--log-format", "xml"], "--log-format 'xml'"),
+        ):
+            with self.subTest(arguments=arguments):
+                result = run("watch", *arguments)
+                self.assert_status(64, result)
+                self.assert_message(result, named)
+
+
+if __name__ == "__main__":
+    main()
