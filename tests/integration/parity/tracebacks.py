@@ -15,7 +15,7 @@ import subprocess
 import sys
 import tempfile
 
-from parity import FIXTURES, READY_SECONDS, Wrong, compare_stacks, compare_text, gostackdump, need
+from parity import FIXTURES, READY_SECONDS, Wrong, blocks, compare_stacks, compare_text, gostackdump, need, run
 
 # The fixture's modes: name, its own argument, environment.
 MODES = (
@@ -85,6 +85,39 @@ def check_depth(program, folder):
                  f"{shown} shown and {total - shown} elided: no such depth")
 
 
+def read(reader, path):
+    """What a reader of tracebacks makes of a file: a list of fields for each goroutine; and what it complains of."""
+    done = run([os.path.join(FIXTURES, "readers"), reader, path])
+    need(done.returncode == 0, f"{reader}: {done.stderr.strip()}")
+    lines = [line.split("\t") for line in done.stdout.splitlines()]
+    return ({int(line[1]): line[2:] for line in lines if line[0] == reader}, [line for line in lines if line[0] == "error"])
+
+
+def without_deep(path):
+    """A copy of a dump without the stacks that Go cuts: readers stop at the line that says so."""
+    with open(path) as f:
+        stacks = [stack for stack in f.read().split("\n\n") if "\nmain.down" not in stack]
+    copy = path + ".txt"
+    with open(copy, "w") as f:
+        f.write("\n\n".join(stacks))
+    return copy
+
+
+def check_readers(program, folder):
+    """panicparse and gostackparse read every goroutine, and find in it what they find in the program's own dump."""
+    own = os.path.join(folder, "own.debug2")
+    goids = [int(block.split()[1]) for block in blocks(own)]
+    _, stacks = dump(program, folder, "--max-frames", "20000")
+    for reader in ("panicparse", "gostackparse"):
+        ours, errors = read(reader, stacks)
+        need(not errors, f"{reader} complains: {errors[:3]}")
+        need(sorted(ours) == sorted(goids) and len(goids) > 70, f"{reader} reads {len(ours)} goroutines, not {len(goids)}")
+        theirs, errors = read(reader, without_deep(own))
+        need(not errors and len(theirs) > 40, f"{reader} reads {len(theirs)} goroutines of the program's own dump: {errors[:3]}")
+        for goid in theirs.keys() - {goids[0]}:  # the first one wrote
+            need(theirs[goid] == ours[goid], f"{reader}, goroutine {goid}: theirs {theirs[goid]}, ours {ours[goid]}")
+
+
 def check(go, kind, name, mode, environment):
     with tempfile.TemporaryDirectory(prefix="tracebacks.") as folder, Program(go, kind, mode, environment, folder) as program:
         text, stacks = dump(program, folder)
@@ -96,6 +129,7 @@ def check(go, kind, name, mode, environment):
         compare_stacks(os.path.join(folder, "own.debug2"), stacks, parked)
         if name == "arguments":
             check_depth(program, folder)
+            check_readers(program, folder)
 
 
 def main():
