@@ -358,8 +358,9 @@ enum gsd_format {
 	GSD_FORMAT_TEXT,             /**< byte for byte pprof.Lookup("goroutine").WriteTo(w, 1) of that Go version */
 	GSD_FORMAT_STACKS,           /**< byte for byte the same with 2: wants gsd_capture_options.arguments */
 	GSD_FORMAT_FOLDED,           /**< "outermost;…;innermost COUNT", a line for each distinct stack */
-	GSD_FORMAT_RAW               /**< the capture itself, minus names of Go code, for gsd_capture_load(); STACKS can
+	GSD_FORMAT_RAW,              /**< the capture itself, minus names of Go code, for gsd_capture_load(); STACKS can
 					  be made of it if it was taken with gsd_capture_options.arguments */
+	GSD_FORMAT_HTML              /**< one page: a flame graph with search and zoom, and a table of groups */
 };
 
 /** How to write. Zero in every field (apart from @ref size) is the default. */

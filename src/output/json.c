@@ -4,8 +4,11 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 #include "output/utf8.h"
+
+#define NS_PER_SECOND UINT64_C(1000000000)
 
 void gsd_json_init(struct gsd_json *json, struct gsd_sink *sink)
 {
@@ -13,6 +16,7 @@ void gsd_json_init(struct gsd_json *json, struct gsd_sink *sink)
 	json->error = NULL;
 	json->length = 0;
 	json->comma = false;
+	json->html = false;
 }
 
 static void flush(struct gsd_json *json)
@@ -48,6 +52,12 @@ static void put_text(struct gsd_json *json, const char *text)
 	put(json, text, strlen(text));
 }
 
+/* What ends a script element or begins a comment in it, and what ended a line of JavaScript before it was changed. */
+static bool is_html(uint32_t character)
+{
+	return character == '<' || character == '>' || character == '&' || character == 0x2028 || character == 0x2029;
+}
+
 /* A run of bytes that need no escape; those that do are rare. */
 static void put_string(struct gsd_json *json, const void *bytes, size_t length)
 {
@@ -56,9 +66,10 @@ static void put_string(struct gsd_json *json, const void *bytes, size_t length)
 	put(json, "\"", 1);
 	for (size_t i = 0; i < length;) {
 		unsigned char byte = (unsigned char)text[i];
-		uint32_t character;
+		uint32_t character = byte;
 		size_t size = byte < 0x80 ? 1 : gsd_utf8_decode(text + i, length - i, &character);
-		bool escaped = size == 0 || byte < 0x20 || byte == 0x7f || byte == '"' || byte == '\\';
+		bool escaped = size == 0 || byte < 0x20 || byte == 0x7f || byte == '"' || byte == '\\' ||
+			       (json->html && is_html(character));
 		if (!escaped) {
 			i += size;
 			continue;
@@ -67,10 +78,10 @@ static void put_string(struct gsd_json *json, const void *bytes, size_t length)
 		if (byte == '"' || byte == '\\')
 			snprintf(escape, sizeof escape, "\\%c", byte);
 		else if (size != 0)
-			snprintf(escape, sizeof escape, "\\u%04x", byte);
+			snprintf(escape, sizeof escape, "\\u%04x", (unsigned)character & 0xffffU);
 		put(json, text + plain, i - plain);
 		put_text(json, escape);
-		i++;
+		i += size == 0 ? 1 : size;
 		plain = i;
 	}
 	put(json, text + plain, length - plain);
@@ -144,6 +155,20 @@ void gsd_json_unsigned(struct gsd_json *json, const char *key, uint64_t number)
 	snprintf(digits, sizeof digits, "%" PRIu64, number);
 	begin(json, key);
 	put_text(json, digits);
+}
+
+void gsd_json_time(struct gsd_json *json, const char *key, uint64_t unix_ns)
+{
+	time_t seconds = (time_t)(unix_ns / NS_PER_SECOND);
+	struct tm utc;
+	char date[32];
+	char text[64];
+	if (gmtime_r(&seconds, &utc) == NULL || strftime(date, sizeof date, "%Y-%m-%dT%H:%M:%S", &utc) == 0) {
+		gsd_json_null(json, key);
+		return;
+	}
+	snprintf(text, sizeof text, "%s.%09" PRIu64 "Z", date, unix_ns % NS_PER_SECOND);
+	gsd_json_string(json, key, text);
 }
 
 void gsd_json_address(struct gsd_json *json, const char *key, uint64_t address)

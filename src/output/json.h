@@ -16,6 +16,7 @@ struct gsd_json {
 	struct gsd_error *error;
 	size_t length;
 	bool comma; /**< something stands before, on the same level */
+	bool html;  /**< strings also without what HTML or a script could take for its own: < > & U+2028 U+2029 */
 	char buffer[GSD_JSON_BUFFER];
 };
 
@@ -37,6 +38,8 @@ void gsd_json_key(struct gsd_json *json, const void *bytes, size_t length);
 void gsd_json_string(struct gsd_json *json, const char *key, const char *string);
 void gsd_json_integer(struct gsd_json *json, const char *key, int64_t number);
 void gsd_json_unsigned(struct gsd_json *json, const char *key, uint64_t number);
+/** A time of the wall clock, as RFC 3339 in UTC with nanoseconds; null when it is none. */
+void gsd_json_time(struct gsd_json *json, const char *key, uint64_t unix_ns);
 /** An address, as a string: "0x401000". JSON's readers keep 53 bits of a number. */
 void gsd_json_address(struct gsd_json *json, const char *key, uint64_t address);
 void gsd_json_bool(struct gsd_json *json, const char *key, bool value);

@@ -5,7 +5,6 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 
 #include "base/error.h"
 #include "output/json.h"
@@ -22,21 +21,6 @@ struct writer {
 };
 
 /* ---- the capture ---- */
-
-/* RFC 3339 in UTC, with nanoseconds. */
-static void write_time(struct gsd_json *json, uint64_t unix_ns)
-{
-	time_t seconds = (time_t)(unix_ns / NS_PER_SECOND);
-	struct tm utc;
-	char date[32];
-	char text[64];
-	if (gmtime_r(&seconds, &utc) == NULL || strftime(date, sizeof date, "%Y-%m-%dT%H:%M:%S", &utc) == 0) {
-		gsd_json_null(json, "time");
-		return;
-	}
-	snprintf(text, sizeof text, "%s.%09" PRIu64 "Z", date, unix_ns % NS_PER_SECOND);
-	gsd_json_string(json, "time", text);
-}
 
 static void write_selection(struct gsd_json *json, const struct gsd_snapshot *snapshot)
 {
@@ -65,7 +49,7 @@ static void write_capture(struct writer *writer)
 	gsd_json_open(json, NULL, '{');
 	gsd_json_string(json, "type", "capture");
 	gsd_json_integer(json, "schema", SCHEMA);
-	write_time(json, snapshot->time_unix_ns);
+	gsd_json_time(json, "time", snapshot->time_unix_ns);
 	gsd_json_unsigned(json, "pid", snapshot->pid);
 	gsd_json_string(json, "exe", snapshot->exe);
 	gsd_json_string(json, "go_version", snapshot->go_version);

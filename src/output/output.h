@@ -83,6 +83,12 @@ GSD_MUST_CHECK struct gsd_error *gsd_write_pprof_goroutines(const struct gsd_sna
 GSD_MUST_CHECK struct gsd_error *gsd_write_folded(const struct gsd_snapshot *snapshot, struct gsd_sink *sink);
 
 /**
+ * Writes an HTML page with a flame graph and a table of groups, which loads nothing. In strings, each byte that is not
+ * part of valid UTF-8 becomes U+FFFD. Fails as gsd_write_pprof().
+ */
+GSD_MUST_CHECK struct gsd_error *gsd_write_html(const struct gsd_snapshot *snapshot, struct gsd_sink *sink);
+
+/**
  * Writes JSON Lines: an object for the capture, then one for each goroutine (docs/jsonl.md). In strings, each byte that
  * is not part of valid UTF-8 becomes U+FFFD. Fails as gsd_write_pprof().
  */

@@ -66,8 +66,8 @@ WRONG = [
 NOT_BUILT_OPTIONS = ["--core=f", "--nonblocking",
                      "--no-symbolize", "--progress", "--no-progress"]
 NOT_BUILT_COMMANDS = ["run", "diff", "explain"]
-NOT_BUILT_FORMATS = ["svg", "html", "dot"]
-NOT_BUILT_ENDINGS = [".svg", ".html", ".dot"]
+NOT_BUILT_FORMATS = ["svg", "dot"]
+NOT_BUILT_ENDINGS = [".svg", ".dot"]
 
 
 class Usage(TestCase):

@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "output/html.h"
+
+#include <errno.h>
+
+#include "fixture.h"
+
+/* The data of the page that the snapshot gives, NUL-terminated; to be freed. */
+static char *data_of(const struct gsd_snapshot *snapshot)
+{
+	struct gsd_memory_sink sink;
+	gsd_memory_sink_init(&sink);
+	assert_success(gsd_write_html_from(snapshot, &table_source, &sink.sink));
+	assert_true(sink.length > gsd_html_head_size + gsd_html_tail_size);
+	size_t length = sink.length - gsd_html_head_size - gsd_html_tail_size;
+	assert_memory_equal(sink.bytes, gsd_html_head, gsd_html_head_size);
+	assert_memory_equal(sink.bytes + gsd_html_head_size + length, gsd_html_tail, gsd_html_tail_size);
+	char *data = strndup((const char *)sink.bytes + gsd_html_head_size, length);
+	assert_non_null(data);
+	assert_int_equal(strlen(data), length);
+	gsd_memory_sink_free(&sink);
+	return data;
+}
+
+static void the_data_are_groups_with_stacks_of_numbered_frames(void **state)
+{
+	(void)state;
+	struct gsd_stack stacks[] = {STACK(WORKER, START), {0}};
+	struct gsd_goroutine goroutines[] = {
+		{.goid = 5, .stack = 0, .status = RUNNING, .creator_pc = MAIN, .labels = GSD_NO_LABELS},
+		{.goid = 6, .stack = 0, .status = RUNNING, .creator_pc = MAIN, .labels = GSD_NO_LABELS},
+		{.goid = 7, .stack = 1, .status = RUNNING, .labels = GSD_NO_LABELS}};
+	struct gsd_snapshot snapshot = SNAPSHOT(goroutines, stacks);
+	char *data = data_of(&snapshot);
+	assert_non_null(strstr(data, "\"stacks\":[[3,2,1,0],[4]],\"states\":[\"running\"]"));
+	assert_non_null(strstr(data,
+			       "{\"stack\":0,\"state\":0,\"count\":2,\"goid\":5,\"wait\":null,"
+			       "\"creator\":[\"main.main\",\"/src/app/main.go\",44],\"several\":false,\"labels\":[]}"));
+	assert_non_null(strstr(data, "[\"gostackdump.empty\",\"\",0]]"));
+	free(data);
+}
+
+static void no_string_of_the_program_leaves_the_data(void **state)
+{
+	(void)state;
+	struct gsd_label labels[] = {LABEL("</script><script>", "<!-- & \xe2\x80\xa8\xe2\x80\xa9 ]]>")};
+	struct gsd_label_set sets[] = {LABELS(labels)};
+	struct gsd_stack stacks[] = {STACK(STRANGE)};
+	struct gsd_goroutine goroutines[] = {{.goid = 1, .labels = 0}};
+	struct gsd_snapshot snapshot = SNAPSHOT(goroutines, stacks);
+	snapshot.label_sets = sets;
+	snapshot.label_set_count = 1;
+	snapshot.exe = "/tmp/</script><img src=x>\"\\";
+	char *data = data_of(&snapshot);
+	assert_null(strpbrk(data, "<>&\n\x1b"));
+	assert_null(strstr(data, "\xe2\x80\xa8"));
+	assert_null(strstr(data, "\xe2\x80\xa9"));
+	assert_non_null(strstr(data, "[\"\\u003c/script\\u003e\\u003cscript\\u003e\","
+				     "\"\\u003c!-- \\u0026 \\u2028\\u2029 ]]\\u003e\"]"));
+	assert_non_null(strstr(data, "\"exe\":\"/tmp/\\u003c/script\\u003e\\u003cimg src=x\\u003e\\\"\\\\\""));
+	free(data);
+}
+
+static struct gsd_error *full(struct gsd_sink *sink, const void *bytes, size_t length)
+{
+	(void)sink, (void)bytes, (void)length;
+	return gsd_error_create(GSD_ERROR_IO, ENOSPC, "write");
+}
+
+static void what_the_sink_says_is_handed_on(void **state)
+{
+	(void)state;
+	struct gsd_stack stacks[] = {STACK(WORKER)};
+	struct gsd_goroutine goroutines[] = {{.labels = GSD_NO_LABELS}};
+	struct gsd_snapshot snapshot = SNAPSHOT(goroutines, stacks);
+	struct gsd_sink sink = {.write = full};
+	struct gsd_error *error = gsd_write_html_from(&snapshot, &table_source, &sink);
+	assert_non_null(error);
+	assert_int_equal(gsd_error_errno(error), ENOSPC);
+	gsd_error_destroy(error);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(the_data_are_groups_with_stacks_of_numbered_frames),
+		cmocka_unit_test(no_string_of_the_program_leaves_the_data),
+		cmocka_unit_test(what_the_sink_says_is_handed_on),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
