@@ -99,6 +99,7 @@ struct gsd_capture_options {
 	bool system_goroutines;      /**< also the runtime's own goroutines */
 	bool native;                 /**< C frames too, and threads that run no goroutine; the stop copies C stacks */
 	bool arguments;              /**< also the values of arguments, which GSD_FORMAT_STACKS prints */
+	bool no_symbolize;           /**< no names: functions are called by their addresses, "0x4011ab" */
 	unsigned allgs_sources;      /**< enum gsd_allgs_source bits that may be used; 0: all. For tests */
 	unsigned layout_sources;     /**< enum gsd_layout_source bits that may be used; 0: all. For tests */
 	/**

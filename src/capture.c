@@ -404,7 +404,8 @@ static struct gsd_error *capture_from(struct gsd_capture *capture, struct gsd_ta
 		error = gsd_describe(capture, target,
 				     &(struct gsd_taken){.figures = &copy.figures,
 							 .native = copy.native,
-							 .thread_count = copy.threads.count});
+							 .thread_count = copy.threads.count,
+							 .no_symbolize = options->no_symbolize});
 	copy_free(&copy);
 	gsd_block_cache_seal(capture->runtime.cache);
 	gsd_object_close(&object);

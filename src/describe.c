@@ -203,7 +203,12 @@ static struct gsd_error *fill_snapshot(struct gsd_capture *capture, struct gsd_t
 		GSD_TRY(gsd_capture_native_threads(taken->native, capture));
 	GSD_TRY(fill_stacks(capture));
 	GSD_TRY(list_mappings(capture, target));
-	return name_everything(capture, taken->native);
+	snapshot->addresses_only = taken->no_symbolize;
+	if (!taken->no_symbolize)
+		return name_everything(capture, taken->native);
+	GSD_TRY(gsd_symbolizer_create(capture->runtime.code, &snapshot->symbolizer));
+	gsd_symbolizer_keep_addresses(snapshot->symbolizer);
+	return NULL;
 }
 
 static const char *allgs_source_name(enum gsd_allgs_source source)

@@ -12,6 +12,7 @@ struct gsd_taken {
 	const struct gsd_stop_figures *figures;
 	struct gsd_capture_native *native; /**< NULL: C frames are not wanted */
 	size_t thread_count;
+	bool no_symbolize;
 };
 
 /**

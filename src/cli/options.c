@@ -29,6 +29,7 @@ enum {
 	OPTION_NATIVE,
 	OPTION_MAX_FRAMES,
 	OPTION_STATS,
+	OPTION_NO_SYMBOLIZE,
 	OPTION_FULL,
 	OPTION_RUNTIME_FRAMES,
 	OPTION_FROM,
@@ -156,6 +157,13 @@ static bool take_stats(struct invocation *invocation, const char *argument)
 	if (*argument == '\0')
 		return usage_error("--stats needs the name of a file");
 	invocation->stats_path = argument;
+	return true;
+}
+
+static bool take_no_symbolize(struct invocation *invocation, const char *argument)
+{
+	(void)argument;
+	invocation->capture.no_symbolize = true;
 	return true;
 }
 
@@ -317,6 +325,9 @@ const struct option_row option_table[] = {
 	 "time, process and pid; %p in PATH becomes the pid"},
 	{'f', "format", "FORMAT", GROUP_OUTPUT, COMMAND_CAPTURES, take_format,
 	 "the format where the ending says nothing: standard output, the files of a directory, any other ending"},
+	{OPTION_NO_SYMBOLIZE, "no-symbolize", NULL, GROUP_OUTPUT, COMMAND_DUMP, take_no_symbolize,
+	 "addresses instead of names, for what names them by itself: pprof then has mappings with build ids, and "
+	 "neither functions nor lines"},
 	{OPTION_FULL, "full", NULL, GROUP_OUTPUT, COMMAND_DUMP, take_full,
 	 "a report on a terminal shows every group and whole stacks, not only what one screen holds"},
 	{OPTION_RUNTIME_FRAMES, "runtime-frames", NULL, GROUP_OUTPUT, COMMAND_DUMP, take_runtime_frames,
@@ -476,7 +487,7 @@ static bool parse_environment(struct invocation *invocation)
 
 static bool check_selection(const struct invocation *invocation)
 {
-	struct gsd_error *error = gsd_selection_check(&invocation->selection, true);
+	struct gsd_error *error = gsd_selection_check(&invocation->selection, !invocation->capture.no_symbolize);
 	bool good = error == NULL;
 	if (!good)
 		message_error(error);

@@ -248,6 +248,9 @@ bool outputs_decide(struct invocation *invocation)
 		return false;
 	for (size_t i = 0; i < invocation->output_count; i++) {
 		enum gsd_format id = invocation->outputs[i].format->id;
+		if (invocation->capture.no_symbolize && (id == GSD_FORMAT_STACKS || id == GSD_FORMAT_TEXT))
+			return usage_error("--no-symbolize: the format %s is made of names",
+					   invocation->outputs[i].format->name);
 		invocation->capture.arguments |= id == GSD_FORMAT_STACKS || id == GSD_FORMAT_RAW;
 	}
 	return true;

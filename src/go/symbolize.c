@@ -37,6 +37,7 @@ struct gsd_symbolizer {
 	struct line_array scratch;
 	struct location_array locations; /* place by place */
 	const struct gsd_c_name_source *c_names;
+	bool keeps_addresses;
 };
 
 struct gsd_error *gsd_symbolizer_create(struct gsd_code *code, struct gsd_symbolizer **symbolizer_ret)
@@ -71,6 +72,11 @@ void gsd_symbolizer_destroy(struct gsd_symbolizer *symbolizer)
 void gsd_symbolizer_name_c(struct gsd_symbolizer *symbolizer, const struct gsd_c_name_source *names)
 {
 	symbolizer->c_names = names;
+}
+
+void gsd_symbolizer_keep_addresses(struct gsd_symbolizer *symbolizer)
+{
+	symbolizer->keeps_addresses = true;
 }
 
 void gsd_location_list_free(struct gsd_location_list *list)
@@ -223,6 +229,27 @@ static struct gsd_error *make_code_place(struct gsd_symbolizer *symbolizer, uint
 	return make_locations(symbolizer, place);
 }
 
+/* A physical frame called by its address; runtime.goexit is not shown without names either. */
+static struct gsd_error *make_address_place(struct gsd_symbolizer *symbolizer, uint64_t word, struct place *place)
+{
+	char name[32];
+	bool exact = (word & GSD_PC_EXACT) != 0;
+	uint64_t pc = GSD_PC_ADDRESS(word);
+	struct gsd_expansion expansion;
+	struct placed_line placed = {.line = {.file = ""}, .address = exact ? pc : pc - 1};
+	place->logical_frames = 1;
+	if (gsd_expansion_begin(symbolizer->code, pc, !exact, &expansion)) {
+		if (gsd_code_special(symbolizer->code, expansion.function.id) == GSD_SPECIAL_GOEXIT)
+			return NULL;
+		placed.line.entry = gsd_module_text_address(expansion.module, expansion.function.entry);
+	}
+	snprintf(name, sizeof name, "0x%" PRIx64, placed.address);
+	placed.line.function = gsd_arena_string(&symbolizer->arena, name, strlen(name));
+	if (placed.line.function == NULL || !line_array_append(&symbolizer->scratch, placed))
+		return gsd_error_no_memory();
+	return make_locations(symbolizer, place);
+}
+
 static struct gsd_error *find_place(struct gsd_symbolizer *symbolizer, uint64_t word, bool called_by_panic,
 				    struct place *place_ret)
 {
@@ -236,6 +263,8 @@ static struct gsd_error *find_place(struct gsd_symbolizer *symbolizer, uint64_t 
 	symbolizer->scratch.count = 0;
 	if (word >= GSD_PC_UNREADABLE(GSD_UNREADABLE_COUNT))
 		GSD_TRY(make_special_place(symbolizer, word, &place));
+	else if (symbolizer->keeps_addresses)
+		GSD_TRY(make_address_place(symbolizer, word, &place));
 	else
 		GSD_TRY(make_code_place(symbolizer, word, called_by_panic, &place));
 	index = symbolizer->place_items.count;
@@ -281,10 +310,27 @@ struct gsd_error *gsd_symbolize_stack(struct gsd_symbolizer *symbolizer, const s
 	return NULL;
 }
 
+/* The line of a pc without names: an entry is itself, anything else the call before it. */
+static struct gsd_error *keep_address(struct gsd_symbolizer *symbolizer, uint64_t pc, struct gsd_line *line_ret)
+{
+	struct gsd_expansion expansion;
+	struct place place = {0};
+	*line_ret = (struct gsd_line){.file = ""};
+	if (!gsd_expansion_begin(symbolizer->code, pc, true, &expansion))
+		return NULL;
+	bool exact = gsd_module_text_address(expansion.module, expansion.function.entry) == pc;
+	GSD_TRY(find_place(symbolizer, exact ? pc | GSD_PC_EXACT : pc, false, &place));
+	if (place.location_count > 0)
+		*line_ret = symbolizer->locations.items[place.first_location]->lines[0];
+	return NULL;
+}
+
 struct gsd_error *gsd_symbolize_creator(struct gsd_symbolizer *symbolizer, uint64_t pc, struct gsd_line *line_ret)
 {
 	struct gsd_expansion expansion;
 	struct gsd_line line = {.file = ""};
+	if (symbolizer->keeps_addresses)
+		return keep_address(symbolizer, pc, line_ret);
 	if (gsd_expansion_begin(symbolizer->code, pc, true, &expansion)) {
 		const char *name = gsd_pclntab_name(&expansion.module->table, expansion.function.name);
 		line.function = name != NULL ? name : "?";
@@ -301,7 +347,7 @@ struct gsd_error *gsd_symbolize_call(struct gsd_symbolizer *symbolizer, uint64_t
 	struct gsd_expansion expansion;
 	struct gsd_expanded_call call;
 	GSD_TRY(gsd_symbolize_creator(symbolizer, pc, line_ret));
-	if (!gsd_expansion_begin(symbolizer->code, pc, true, &expansion))
+	if (symbolizer->keeps_addresses || !gsd_expansion_begin(symbolizer->code, pc, true, &expansion))
 		return NULL;
 	GSD_TRY(gsd_expansion_call(symbolizer->code, &expansion, &call));
 	line_ret->function = call.name;

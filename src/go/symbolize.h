@@ -14,6 +14,9 @@ void gsd_symbolizer_destroy(struct gsd_symbolizer *symbolizer);
 /** From now on C code is named by @p names, which are borrowed; NULL: by its address. */
 void gsd_symbolizer_name_c(struct gsd_symbolizer *symbolizer, const struct gsd_c_name_source *names);
 
+/** From now on nothing is named: each physical frame is a location called by its address, "0x4011ab". */
+void gsd_symbolizer_keep_addresses(struct gsd_symbolizer *symbolizer);
+
 /** One logical frame: a function, inlined or not, at a line. Strings belong to the symbolizer. */
 struct gsd_line {
 	const char *function; /**< full name, as pclntab has it (type arguments included from Go 1.21 on) */

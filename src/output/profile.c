@@ -168,12 +168,14 @@ static struct gsd_error *write_location(struct gsd_profile *profile, const struc
 {
 	/* A function is written as a message of its own: first all of them, so that none falls into the location. */
 	uint64_t id = 0;
-	for (size_t i = 0; i < location->line_count; i++)
+	/* A reader that symbolizes by itself wants no lines; what is no code has an own name all the same. */
+	size_t line_count = profile->snapshot->addresses_only && location->address != 0 ? 0 : location->line_count;
+	for (size_t i = 0; i < line_count; i++)
 		GSD_TRY(function_id(profile, &location->lines[i], &id));
 	struct gsd_message *message = &profile->message;
 	gsd_message_add_varint(message, LOCATION_ID, ++profile->location_count);
 	gsd_message_add_varint(message, LOCATION_ADDRESS, location->address);
-	for (size_t i = 0; i < location->line_count; i++) {
+	for (size_t i = 0; i < line_count; i++) {
 		GSD_TRY(function_id(profile, &location->lines[i], &id));
 		profile->inner.length = 0;
 		gsd_message_add_varint(&profile->inner, LINE_FUNCTION_ID, id);
