@@ -4,7 +4,8 @@
 
 build_packages=(gcc libc6-dev cmake ninja-build pkg-config libdw-dev libelf-dev libunwind-dev zlib1g-dev
 	libcmocka-dev)
-test_packages=("${build_packages[@]}" clang libclang-rt-14-dev binutils python3 gdb strace util-linux procps chromium)
+test_packages=("${build_packages[@]}" clang libclang-rt-14-dev binutils python3 python3-jsonschema gdb strace
+	util-linux procps chromium)
 
 as_root() {
 	if [[ $(id -u) == 0 ]]; then
