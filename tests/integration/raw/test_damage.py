@@ -26,7 +26,7 @@ class Damage(SavedTestCase):
         return run("--from", path, "-f", "jsonl")
 
     def test_a_whole_one_is_read(self):
-        self.assertEqual(self.saved.live, self.load(self.content).out)
+        self.assert_live(self.saved, self.load(self.content).out)
 
     def test_what_was_cut_short_is_refused_with_the_place(self):
         for length in sorted({0, 1, 7, 8, 15, 16, 17, 31, 40, len(self.content) // 2, len(self.content) - 16, len(self.content) - 1}):

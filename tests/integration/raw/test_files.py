@@ -83,7 +83,8 @@ class Files(SavedTestCase):
         with open(saved.raw, "rb") as f:
             content = f.read()
         done = subprocess.run([os.environ["GOSTACKDUMP"], "--from", "-", "-f", "jsonl"], input=content, capture_output=True)
-        self.assertEqual((0, saved.live), (done.returncode, done.stdout), done.stderr)
+        self.assertEqual(0, done.returncode, done.stderr)
+        self.assert_live(saved, done.stdout)
 
     def test_files_are_named_after_the_moment_and_the_process_of_the_capture(self):
         saved = Saved(self)
