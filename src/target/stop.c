@@ -47,7 +47,7 @@
 /* Seizing does not stop threads, but one that is in execve may wait for it. */
 #define SEIZING_MAX_NS SECOND_NS
 /* How often to look whether the stop has begun. */
-#define SLICE_MIN_NS ((uint64_t)1000000)
+#define SLICE_MIN_NS ((uint64_t)100000)
 #define SLICE_MAX_NS ((uint64_t)50000000)
 
 /* A kernel's whole signal set, the two that glibc keeps for itself included. */
@@ -282,10 +282,13 @@ struct gsd_error *gsd_process_stop(struct gsd_process *process, uint64_t max_pau
 	}
 	unmake_stack(stack);
 	unmake_tracer(&tracer);
-	if (error != NULL)
-		return error;
-	uint64_t end_ns = tracer.left_to_end ? outcome.end_ns : tracer.release_ns;
+	uint64_t end_ns = tracer.left_to_end || outcome.timed_out ? outcome.end_ns : tracer.release_ns;
 	tracer.figures.pause_ns = tracer.start_ns == 0 ? 0 : end_ns - tracer.start_ns;
+	if (error != NULL) {
+		if (gsd_error_code(error) == GSD_ERROR_TIMEOUT)
+			figures_ret->pause_ns = tracer.figures.pause_ns;
+		return error;
+	}
 	*figures_ret = tracer.figures;
 	return NULL;
 }

@@ -20,7 +20,8 @@ typedef void gsd_stop_window(struct gsd_tracer *tracer, void *context);
 /**
  * Runs @p window in the tracer. @p threads has its array made by the caller (see gsd_process_thread_capacity()) and
  * receives the threads with their registers. Errors: GSD_ERROR_PERMISSION (with the cause), _GONE, _TIMEOUT (the stop
- * reached @p max_pause_ns and was ended; the target runs on). On any error the target runs on.
+ * reached @p max_pause_ns and was ended, and @p figures_ret->pause_ns says how long it was then; 0: it had not begun).
+ * On any error the target runs on.
  *
  * More threads than fit is not an error: gsd_tracer_halt() fails, nothing is read, and NULL is returned with
  * `threads->overflow` set: enlarge the array and stop again.
@@ -31,6 +32,8 @@ typedef void gsd_stop_window(struct gsd_tracer *tracer, void *context);
 GSD_MUST_CHECK struct gsd_error *gsd_process_stop(struct gsd_process *process, uint64_t max_pause_ns,
 						  struct gsd_threads *threads, gsd_stop_window *window, void *context,
 						  struct gsd_stop_figures *figures_ret);
+/** Its threads by their ids, as GSD_THREAD_RUNS, without touching them: a new array that the caller frees. */
+GSD_MUST_CHECK struct gsd_error *gsd_process_list_threads(struct gsd_process *process, struct gsd_threads *threads_ret);
 /** How many threads the process has now, with slack for those that start meanwhile. */
 GSD_MUST_CHECK struct gsd_error *gsd_process_thread_capacity(struct gsd_process *process, size_t *capacity_ret);
 

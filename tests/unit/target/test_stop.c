@@ -547,7 +547,7 @@ static void the_guard_ends_a_stop_that_lasts_too_long(void **state)
 	int halted = 0;
 	for (int round = 0; round < 5; round++) {
 		struct look look = {0};
-		struct gsd_stop_figures figures;
+		struct gsd_stop_figures figures = {0};
 		uint64_t begin = now_ns();
 		struct gsd_error *error =
 			gsd_process_stop(process, SECOND / 5, &threads, hold_for_ever, &look, &figures);
@@ -557,6 +557,7 @@ static void the_guard_ends_a_stop_that_lasts_too_long(void **state)
 		assert_non_null(strstr(gsd_error_hint(error), "--max-pause"));
 		assert_error(error, GSD_ERROR_TIMEOUT, "limit of 200 ms");
 		assert_true(lasted >= SECOND / 5 && lasted < 10 * SECOND);
+		assert_true(figures.pause_ns >= SECOND / 5 && figures.pause_ns <= lasted);
 		assert_runs_untraced(pid, shared, 3);
 		halted += look.halted ? 1 : 0;
 	}
