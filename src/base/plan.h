@@ -25,7 +25,8 @@ struct gsd_registers {
 enum gsd_thread_state {
 	GSD_THREAD_STOPPED,         /**< runs no user code, registers known */
 	GSD_THREAD_UNINTERRUPTIBLE, /**< in vfork or D state: runs no user code; registers unknown */
-	GSD_THREAD_GONE             /**< ended while we looked */
+	GSD_THREAD_GONE,            /**< ended while we looked */
+	GSD_THREAD_RUNS             /**< was not stopped: nothing is known but its ids */
 };
 
 struct gsd_thread {
@@ -65,7 +66,9 @@ enum gsd_stack_outcome {
 	GSD_STACK_BAD,       /**< the header's bounds contradict each other */
 	GSD_STACK_TOO_LARGE, /**< over max_stack_bytes */
 	GSD_STACK_UNMAPPED,  /**< its memory could not be read */
-	GSD_STACK_OVERFLOW   /**< no room was left in the buffer */
+	GSD_STACK_OVERFLOW,  /**< no room was left in the buffer */
+	GSD_STACK_IN_USE,    /**< a thread that was not stopped runs on it */
+	GSD_STACK_MOVED      /**< it was not stopped, and had gone on each time that it was read */
 };
 
 /** Where a copied stack lies: @ref length bytes that were at @ref address, at @ref offset of the stack buffer. */

@@ -364,6 +364,8 @@ static enum gsd_unreadable reason_of_outcome(const struct header *header)
 	case GSD_STACK_READ: return GSD_READABLE;
 	case GSD_STACK_TOO_LARGE: return GSD_UNREADABLE_TOO_LARGE;
 	case GSD_STACK_UNMAPPED: return GSD_UNREADABLE_UNMAPPED;
+	case GSD_STACK_IN_USE: return GSD_UNREADABLE_RUNNING;
+	case GSD_STACK_MOVED: return GSD_UNREADABLE_MOVED;
 	default: return header->goroutine.status == GSD_STATUS_RUNNING ? GSD_UNREADABLE_RUNNING : GSD_UNREADABLE_BOUNDS;
 	}
 }
@@ -602,7 +604,9 @@ struct gsd_error *gsd_analyst_goroutine(struct gsd_analyst *analyst, const struc
 	if (copied->g == NULL) {
 		/* A g that could not be read is still a goroutine: it is in the result, marked. */
 		forget_indexes(&header.goroutine);
-		GSD_TRY(mark_unreadable(analyst, &header.goroutine, GSD_UNREADABLE_UNMAPPED));
+		GSD_TRY(mark_unreadable(analyst, &header.goroutine,
+					copied->outcome == GSD_STACK_MOVED ? GSD_UNREADABLE_MOVED
+									   : GSD_UNREADABLE_UNMAPPED));
 		*goroutine_ret = header.goroutine;
 		return NULL;
 	}

@@ -72,6 +72,13 @@ bool gsd_validator_equal(const struct gsd_validator *left, const struct gsd_vali
 	return memcmp(left, right, sizeof *left) == 0;
 }
 
+bool gsd_sight_equal(const struct gsd_sight *left, const struct gsd_sight *right)
+{
+	return gsd_validator_equal(&left->validator, &right->validator) && left->low == right->low &&
+	       left->high == right->high && left->sp == right->sp && left->settleable == right->settleable &&
+	       left->dead == right->dead;
+}
+
 /* Rule 3. What it printed is compared by the caller, who reads the stack again. */
 static bool may_be_one_step(const struct gsd_past *past, const struct gsd_sight *now, bool scanned_alike)
 {

@@ -47,6 +47,9 @@ struct gsd_sight gsd_sight_of(const struct gsd_sights *sights, const uint8_t *g)
 /** Whether both are the same goroutine in the same place. */
 bool gsd_validator_equal(const struct gsd_validator *left, const struct gsd_validator *right);
 
+/** Whether it is also on the same stack, so that what was read of that between the two is its own. */
+bool gsd_sight_equal(const struct gsd_sight *left, const struct gsd_sight *right);
+
 /** What the looks before the stop have left of a goroutine that stood still in all of them. */
 struct gsd_past {
 	struct gsd_validator validator;

@@ -146,6 +146,7 @@ static const char *const unreadable_names[] = {
 	[GSD_UNREADABLE_UNKNOWN_PC] = "unknown-pc",
 	[GSD_UNREADABLE_BROKEN] = "broken",
 	[GSD_UNREADABLE_STATUS] = "status",
+	[GSD_UNREADABLE_MOVED] = "moved",
 };
 
 const char *gsd_unreadable_name(enum gsd_unreadable reason)

@@ -29,11 +29,12 @@ enum gsd_unreadable {
 	GSD_UNREADABLE_BOUNDS,     /**< "bounds": the stack's bounds and its stack pointer contradict each other */
 	GSD_UNREADABLE_TOO_LARGE,  /**< "too-large": over the limit for one stack */
 	GSD_UNREADABLE_UNMAPPED,   /**< "unmapped": the stack's memory could not be read */
-	GSD_UNREADABLE_RUNNING,    /**< "running": running, and its thread was not on the goroutine's stack */
+	GSD_UNREADABLE_RUNNING,    /**< "running": running, and its thread was not stopped, or not on its stack */
 	GSD_UNREADABLE_NO_THREAD,  /**< "no-thread": running, and its thread was not found or not stopped */
 	GSD_UNREADABLE_UNKNOWN_PC, /**< "unknown-pc": where it is, is no code that the function tables know */
 	GSD_UNREADABLE_BROKEN,     /**< "broken": the walk did not arrive at the goroutine's entry */
 	GSD_UNREADABLE_STATUS,     /**< "status": a status that no Go version has */
+	GSD_UNREADABLE_MOVED,      /**< "moved": read without a stop, and it had gone on each time */
 	GSD_UNREADABLE_COUNT
 };
 const char *gsd_unreadable_name(enum gsd_unreadable reason);

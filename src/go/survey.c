@@ -8,6 +8,7 @@
 #include "base/error.h"
 #include "base/hash.h"
 #include "go/marks.h"
+#include "go/reread.h"
 #include "go/survey_table.h"
 
 #define CHUNK_STACK_BYTES ((size_t)8 << 20) /* stacks of a chunk; a larger one is read while it is walked */
@@ -46,7 +47,7 @@ struct gsd_survey {
 	uint64_t *ms; /* allm before the stop */
 	size_t m_count;
 	uint64_t *busy; /* addresses for the plan */
-	size_t busy_stack_bytes;
+	size_t busy_stack_bytes, likely_stack_bytes;
 	struct gsd_range *fixed;
 	struct gsd_marks first, before, stop, after; /* before the first look, the last one, in the stop, at the end */
 
@@ -56,6 +57,7 @@ struct gsd_survey {
 	struct followed recent; /* goids that were given out between the last look and the stop */
 	struct followed all;    /* ... since the first look, and that no look saw */
 	struct step_array steps;
+	bool has_moment; /* a round was concluded */
 	struct gsd_survey_figures figures;
 };
 
@@ -127,13 +129,6 @@ static struct gsd_error *notice(struct gsd_survey *survey, const struct gsd_sigh
 }
 
 /* ---- the first look ---- */
-
-static bool same_sight(const struct gsd_sight *left, const struct gsd_sight *right)
-{
-	return gsd_validator_equal(&left->validator, &right->validator) && left->low == right->low &&
-	       left->high == right->high && left->sp == right->sp && left->settleable == right->settleable &&
-	       left->dead == right->dead;
-}
 
 /* What a stack's range is; false when there is none to read. */
 static bool stack_range(const struct gsd_sight *sight, enum gsd_stack_outcome *outcome_ret)
@@ -231,7 +226,7 @@ static struct gsd_error *stream_goroutine(struct gsd_survey *survey, uint64_t ad
 		struct gsd_sight now = {0};
 		if (ranges[i].errnum == 0)
 			now = gsd_sight_of(&survey->sights, ranges[i].buffer);
-		*same_ret = same_sight(sight, &now);
+		*same_ret = gsd_sight_equal(sight, &now);
 		if (i == 0 && *same_ret)
 			error = make_goroutine(survey, &copy, address, headers, goroutine_ret);
 	}
@@ -253,7 +248,7 @@ static struct gsd_error *take_first_sight(struct gsd_survey *survey, size_t i, c
 	slot->dead = after.dead;
 	slot->validator = after.validator;
 	/* Whether it is a system one is decided by what the stop reads. */
-	if (!before->settleable || !same_sight(before, &after) ||
+	if (!before->settleable || !gsd_sight_equal(before, &after) ||
 	    gsd_analyst_depends_on_runtime(survey->analyst, after.start_pc))
 		return NULL;
 	bool still = true;
@@ -350,6 +345,14 @@ static size_t busy_bytes(const struct gsd_sight *sight)
 	return sight->dead || bytes > GSD_MAX_STACK_BYTES ? 0 : (size_t)bytes;
 }
 
+/* How much of it if it is no more in motion then than now. */
+static size_t likely_bytes(const struct gsd_sight *sight)
+{
+	if (sight->validator.status == GSD_STATUS_RUNNING || sight->sp <= sight->low || sight->sp > sight->high)
+		return busy_bytes(sight);
+	return sight->dead || sight->high - sight->sp > GSD_MAX_STACK_BYTES ? 0 : (size_t)(sight->high - sight->sp);
+}
+
 static struct gsd_error *visit_before(struct gsd_survey *survey, size_t index, const struct gsd_sight *sight)
 {
 	struct gsd_survey_slot *slot = &survey->table.slots[index];
@@ -363,12 +366,13 @@ static struct gsd_error *visit_before(struct gsd_survey *survey, size_t index, c
 	slot->dead = sight->dead;
 	slot->validator = sight->validator;
 	survey->busy_stack_bytes += busy_bytes(sight);
+	survey->likely_stack_bytes += likely_bytes(sight);
 	return NULL;
 }
 
 struct gsd_error *gsd_survey_look(struct gsd_survey *survey)
 {
-	survey->busy_stack_bytes = 0;
+	survey->busy_stack_bytes = survey->likely_stack_bytes = 0;
 	return look_at_all(survey, visit_before);
 }
 
@@ -417,7 +421,9 @@ struct gsd_error *gsd_survey_before_stop(struct gsd_survey *survey)
 
 struct gsd_survey_size gsd_survey_size(const struct gsd_survey *survey)
 {
-	struct gsd_survey_size size = {.stack_bytes = survey->busy_stack_bytes, .threads = survey->m_count};
+	struct gsd_survey_size size = {.stack_bytes = survey->busy_stack_bytes,
+				       .likely_bytes = survey->likely_stack_bytes,
+				       .threads = survey->m_count};
 	for (size_t i = 0; i < survey->table.count; i++)
 		size.goroutines += survey->table.slots[i].state != GSD_SLOT_STILL ? 1 : 0;
 	return size;
@@ -666,7 +672,7 @@ static struct gsd_error *settle_steps(struct gsd_survey *survey, const struct st
 		if (headers[i].errnum != 0)
 			continue;
 		struct gsd_sight again = gsd_sight_of(&survey->sights, headers[i].buffer);
-		if (!same_sight(&steps[i].sight, &again) ||
+		if (!gsd_sight_equal(&steps[i].sight, &again) ||
 		    (!survey->no_collection && again.scan_done != slot->scan_done))
 			continue;
 		bool same = true;
@@ -722,6 +728,29 @@ struct gsd_error *gsd_survey_after_stop(struct gsd_survey *survey, size_t *ambig
 	for (size_t i = 0; i < survey->table.count; i++)
 		*ambiguous_ret += conclude(survey, &survey->table.slots[i], births, steps) ? 0 : 1;
 	survey->figures.ambiguous = *ambiguous_ret;
+	survey->has_moment = true;
+	return NULL;
+}
+
+/* ---- without a moment ---- */
+
+bool gsd_survey_has_moment(const struct gsd_survey *survey)
+{
+	return survey->has_moment;
+}
+
+struct gsd_error *gsd_survey_give_up(struct gsd_survey *survey, const struct gsd_around *around, bool mark)
+{
+	const struct gsd_reread how = {.layout = &survey->runtime->layout,
+				       .sights = &survey->sights,
+				       .analyst = survey->analyst,
+				       .memory = survey->memory,
+				       .around = around};
+	size_t marked;
+	if (!survey->has_moment)
+		gsd_reread_conclude_looks(&survey->table);
+	GSD_TRY(gsd_reread_unsettled(&how, &survey->table, mark, &marked));
+	survey->figures.ambiguous = marked;
 	return NULL;
 }
 
@@ -732,7 +761,8 @@ struct gsd_error *gsd_survey_finish(struct gsd_survey *survey, struct gsd_survey
 		bool unknown = slot->dead || survey->table.goroutines[i].address == 0; /* it was never read */
 		if (slot->outcome == GSD_OUTCOME_NOT_THERE || (slot->outcome == GSD_OUTCOME_AMBIGUOUS && unknown))
 			continue;
-		survey->table.goroutines[i].ambiguous = slot->outcome == GSD_OUTCOME_AMBIGUOUS;
+		if (slot->outcome == GSD_OUTCOME_AMBIGUOUS)
+			survey->table.goroutines[i].ambiguous = true;
 		GSD_TRY(gsd_analyst_keep(survey->analyst, &survey->table.goroutines[i]));
 	}
 	*figures_ret = survey->figures;

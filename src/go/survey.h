@@ -33,9 +33,10 @@ GSD_MUST_CHECK struct gsd_error *gsd_survey_before_stop(struct gsd_survey *surve
 /** What a stop would have to read, by the last look. */
 struct gsd_survey_size {
 	size_t goroutines;
-	size_t stack_bytes;
-	size_t threads; /**< Ms */
-	size_t fixed;   /**< single words */
+	size_t stack_bytes;  /**< that may be read at most */
+	size_t likely_bytes; /**< of stacks, if those that run now are read whole */
+	size_t threads;      /**< Ms */
+	size_t fixed;        /**< single words */
 };
 struct gsd_survey_size gsd_survey_size(const struct gsd_survey *survey);
 /**
@@ -51,6 +52,17 @@ GSD_MUST_CHECK struct gsd_error *gsd_survey_take_stop(struct gsd_survey *survey,
 						      const struct gsd_around *around);
 /** The look after the stop: settles what it can. @p ambiguous_ret: how many goroutines are left. */
 GSD_MUST_CHECK struct gsd_error *gsd_survey_after_stop(struct gsd_survey *survey, size_t *ambiguous_ret);
+
+/**
+ * Does without a moment for what is not settled: each such goroutine is read while the program runs, consistent in
+ * itself (go/reread.h), and @p mark says whether it is ambiguous therefore. What settled in the last round stays so;
+ * where there was none, what stood still in all looks counts, and is of one moment between them. One that has ended
+ * meanwhile is in the result only where it is to be marked. @p around: threads with nothing but their ids.
+ */
+GSD_MUST_CHECK struct gsd_error *gsd_survey_give_up(struct gsd_survey *survey, const struct gsd_around *around,
+						    bool mark);
+/** Whether a round has fixed a moment, be all settled or not. */
+bool gsd_survey_has_moment(const struct gsd_survey *survey);
 
 /** How goroutines were settled in the last round. */
 struct gsd_survey_figures {

@@ -27,8 +27,9 @@ struct gsd_survey_slot {
 	uint8_t outcome; /**< enum gsd_outcome, of the last stop */
 	bool dead;
 	bool scan_done;
-	bool born;    /**< settled by rule 4, if that holds */
-	bool stepped; /**< settled by rule 3, if that holds */
+	bool born;      /**< settled by rule 4, if that holds */
+	bool stepped;   /**< settled by rule 3, if that holds */
+	bool unsettled; /**< was read while the program ran, because no round had settled it */
 };
 
 /** Neighbours in memory, which are read together. */

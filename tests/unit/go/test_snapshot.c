@@ -111,7 +111,7 @@ static void reasons_for_unreadable_stacks_have_names_that_do_not_change(void **s
 {
 	(void)state;
 	static const char *const names[] = {"",          "bounds",     "too-large", "unmapped", "running",
-					    "no-thread", "unknown-pc", "broken",    "status"};
+					    "no-thread", "unknown-pc", "broken",    "status",   "moved"};
 	assert_int_equal(GSD_ARRAY_SIZE(names), GSD_UNREADABLE_COUNT);
 	for (unsigned reason = 0; reason < GSD_UNREADABLE_COUNT; reason++)
 		assert_string_equal(gsd_unreadable_name((enum gsd_unreadable)reason), names[reason]);

@@ -437,6 +437,7 @@ static void elided_and_unreadable_frames_have_the_names_of_the_contract(void **s
 		[GSD_UNREADABLE_UNMAPPED] = "unmapped",   [GSD_UNREADABLE_RUNNING] = "running",
 		[GSD_UNREADABLE_NO_THREAD] = "no-thread", [GSD_UNREADABLE_UNKNOWN_PC] = "unknown-pc",
 		[GSD_UNREADABLE_BROKEN] = "broken",       [GSD_UNREADABLE_STATUS] = "status",
+		[GSD_UNREADABLE_MOVED] = "moved",
 	};
 	struct symbolizing *s = start(26);
 	for (unsigned reason = GSD_UNREADABLE_BOUNDS; reason < GSD_UNREADABLE_COUNT; reason++) {
