@@ -93,10 +93,13 @@ enum gsd_layout_source {
 /** What to capture and how. Zero in every field (apart from @ref size) is the default. */
 struct gsd_capture_options {
 	size_t size;                 /**< sizeof(struct gsd_capture_options), so that the struct can grow */
-	uint64_t max_pause_ns;       /**< longest stop allowed; 0: one second */
+	uint64_t max_pause_ns;       /**< longest stop allowed; 0: one second. A stop that would last longer is not
+					  made, and one that does is ended: what is not settled then is marked */
 	uint32_t max_frames;         /**< physical frames kept per stack, or one of GSD_MAX_FRAMES_* */
 	enum gsd_unwind_mode unwind; /**< how stacks are walked */
 	bool system_goroutines;      /**< also the runtime's own goroutines */
+	bool nonblocking;            /**< never stop the target: each goroutine is consistent in itself, all of them are
+					  not of one moment, and running ones have no stack; not with native */
 	bool native;                 /**< C frames too, and threads that run no goroutine; the stop copies C stacks */
 	bool arguments;              /**< also the values of arguments, which GSD_FORMAT_STACKS prints */
 	bool no_symbolize;           /**< no names: functions are called by their addresses, "0x4011ab" */
@@ -138,6 +141,10 @@ struct gsd_stats {
 	uint64_t system_goroutines;    /**< the runtime's own, whether or not they were asked for */
 	uint64_t unreadable;           /**< goroutines whose stack could not be read: in the capture, marked */
 	uint64_t ambiguous;            /**< goroutines not settled at the moment: in the capture, marked */
+	uint64_t unsettled;            /**< of those: not of the moment, but read while the target ran */
+	uint64_t unread_running;       /**< of the unreadable ones: those that ran when nothing was stopped */
+	uint64_t refused_pause_ns;     /**< about how long the stop lasts that max_pause_ns forbade; 0: none, or threads
+					  could not be attached to in time */
 	uint64_t threads;              /**< threads stopped */
 	uint64_t pause_ns;             /**< longest stop: first interrupt sent to last thread let go */
 	uint64_t pause_total_ns;       /**< all stops together */
@@ -160,9 +167,11 @@ struct gsd_stats {
 	const char *go_version;        /**< as the program says it, e.g. "go1.26.8" */
 	const char *comm;              /**< the process's name as the kernel has it; UTF-8 not guaranteed */
 	uint64_t time_unix_ns;         /**< wall clock of the moment */
-	const char *mode;              /**< "atomic" today; "raw": loaded by gsd_capture_load() */
-	const char *layout_source;     /**< "types" or "dwarf" */
-	const char *allgs_source;      /**< "symbol", "code", "dwarf" or "scan" */
+	const char
+		*mode;             /**< "atomic"; "atomic-fallback": all was read in one stop, because looks had not
+					settled it; "nonblocking": no stop, not one moment; "raw": loaded by gsd_capture_load() */
+	const char *layout_source; /**< "types" or "dwarf" */
+	const char *allgs_source;  /**< "symbol", "code", "dwarf" or "scan" */
 };
 
 /**

@@ -16,12 +16,10 @@
 #include "base/error.h"
 #include "capture_native.h"
 #include "describe.h"
-#include "go/survey.h"
 #include "load.h"
+#include "looks.h"
 #include "program.h"
 #include "rules.h"
-#include "target/parallel.h"
-#include "target/target.h"
 
 #define DEFAULT_MAX_PAUSE_NS UINT64_C(1000000000)
 #define DEFAULT_MAX_FRAMES   4096
@@ -76,8 +74,12 @@ struct copy {
 	struct gsd_range flag_range; /* the finalizer flag: the first of the plan's fixed ranges */
 	size_t flag_count;           /* 1, or 0 where it was not found */
 	uint8_t flag[8];
-	struct gsd_stop_figures figures;
 	struct gsd_capture_native *native; /* NULL: C frames are not wanted */
+	struct gsd_pause_plan pause;
+	bool given_up;                   /* the last stop was refused, or ended */
+	struct gsd_stop_figures last;    /* of the last stop */
+	struct gsd_stop_figures figures; /* of the moment */
+	size_t thread_count;             /* stopped in the moment */
 };
 
 static void copy_free(struct copy *copy)
@@ -159,20 +161,53 @@ static void prepare_copy(const struct gsd_runtime *runtime, struct copy *copy)
 	copy->plan.fixed_count = copy->flag_count;
 }
 
-static struct gsd_error *stop(struct gsd_target *target, const struct gsd_capture_options *options,
-			      struct gsd_stats *stats, struct copy *copy)
+/* What stopping for the plan means, as far as the last look told. */
+static struct gsd_pause_work work_of(const struct copy *copy, size_t threads, size_t goroutines, size_t stack_bytes)
 {
-	uint64_t max_pause_ns = options->max_pause_ns != 0 ? options->max_pause_ns : DEFAULT_MAX_PAUSE_NS;
+	return (struct gsd_pause_work){.threads = threads > copy->threads.count ? threads : copy->threads.count,
+				       .ranges = 2 * (uint64_t)goroutines + copy->plan.fixed_count,
+				       .bytes = stack_bytes + (uint64_t)goroutines * copy->plan.header_size};
+}
+
+/*
+ * Stops the target; when that would last too long, does, or does not come about, copy->given_up says so. C frames are
+ * nowhere but in a stop: there that is an error.
+ */
+static struct gsd_error *stop(struct gsd_target *target, const struct gsd_pause_work *work, struct gsd_stats *stats,
+			      struct copy *copy)
+{
 	struct window window = {.plan = &copy->plan, .memory = target->memory, .threads = &copy->threads};
-	GSD_TRY(gsd_target_stop(target, max_pause_ns, &copy->threads, stop_window, &window, &copy->figures));
+	struct gsd_stop_figures figures = {0};
+	copy->given_up = !gsd_pause_allowed(&copy->pause, work);
+	if (copy->given_up)
+		return NULL;
+	struct gsd_error *error =
+		gsd_target_stop(target, copy->pause.limit_ns, &copy->threads, stop_window, &window, &figures);
+	stats->pause_total_ns += figures.pause_ns;
+	if (figures.pause_ns > stats->pause_ns)
+		stats->pause_ns = figures.pause_ns;
+	if (error != NULL && (gsd_error_code(error) != GSD_ERROR_TIMEOUT || copy->native != NULL))
+		return error;
+	copy->given_up = error != NULL;
+	gsd_error_destroy(error);
+	if (copy->given_up)
+		copy->pause.refused_ns = figures.pause_ns;
+	if (figures.pause_ns == 0)
+		return NULL; /* no thread was stopped */
 	stats->stops++;
-	stats->pause_total_ns += copy->figures.pause_ns;
-	if (copy->figures.pause_ns > stats->pause_ns)
-		stats->pause_ns = copy->figures.pause_ns;
+	gsd_pause_learn(&copy->pause, work, figures.pause_ns);
+	copy->last = figures;
 	return NULL;
 }
 
-/* Stops the target until everything fitted. */
+/* What was copied last is the moment. */
+static void note_moment(struct copy *copy)
+{
+	copy->figures = copy->last;
+	copy->thread_count = copy->threads.count;
+}
+
+/* Stops the target until everything fitted, or a stop was refused. */
 static struct gsd_error *copy_moment(struct gsd_target *target, const struct gsd_runtime *runtime,
 				     const struct gsd_capture_options *options, struct gsd_stats *stats,
 				     struct copy *copy)
@@ -183,7 +218,11 @@ static struct gsd_error *copy_moment(struct gsd_target *target, const struct gsd
 	GSD_TRY(make_threads(target, &copy->threads));
 	GSD_TRY(size_plan(target, runtime, copy->threads.capacity, &copy->plan));
 	for (;;) {
-		GSD_TRY(stop(target, options, stats, copy));
+		const struct gsd_pause_work work = work_of(copy, (copy->threads.capacity - 64) * 4 / 5,
+							   copy->plan.element_count, copy->plan.stack_bytes_needed);
+		GSD_TRY(stop(target, &work, stats, copy));
+		if (copy->given_up)
+			return NULL;
 		if (!copy->threads.overflow && !gsd_plan_overflowed(&copy->plan))
 			break;
 		if (stats->stops == MAX_STOPS)
@@ -246,12 +285,16 @@ static void read_flag(const struct gsd_runtime *runtime, const struct copy *copy
 
 /* ---- the moment in one stop: everything is copied in it ---- */
 
+/* Nothing is in the analysis when copy->given_up. */
 static struct gsd_error *take_one_stop(struct gsd_capture *capture, struct gsd_target *target,
 				       const struct gsd_capture_options *options, struct copy *copy)
 {
 	struct gsd_analysis_options how;
 	struct gsd_moment moment = {.plan = &copy->plan, .threads = &copy->threads};
 	GSD_TRY(copy_moment(target, &capture->runtime, options, &capture->stats, copy));
+	if (copy->given_up)
+		return NULL;
+	note_moment(copy);
 	GSD_TRY(analysis_options(capture, target, options, &how));
 	if (copy->native != NULL)
 		GSD_TRY(gsd_capture_native_open(copy->native, &capture->runtime, &copy->plan, &copy->threads,
@@ -273,21 +316,23 @@ static struct gsd_plan_room room_for(const struct gsd_survey_size *size, size_t 
 				      .chain = size->threads + 1};
 }
 
-/* One round: a last look, the stop, the look after. @p settled_ret: everything is. */
-static struct gsd_error *take_round(struct gsd_capture *capture, struct gsd_target *target,
-				    const struct gsd_capture_options *options, struct gsd_survey *survey,
-				    struct copy *copy, size_t *factor, size_t *ambiguous_ret)
+/* One round: a last look, the stop, the look after. @p ambiguous_ret: SIZE_MAX when the stop gave nothing. */
+static struct gsd_error *take_round(struct gsd_looks *looks, struct copy *copy, size_t *factor, size_t *ambiguous_ret)
 {
+	struct gsd_survey *survey = looks->survey;
 	struct gsd_around around = {.threads = &copy->threads};
-	GSD_TRY(make_threads(target, &copy->threads));
+	GSD_TRY(make_threads(looks->target, &copy->threads));
 	GSD_TRY(gsd_survey_before_stop(survey));
 	struct gsd_survey_size size = gsd_survey_size(survey);
 	struct gsd_plan_room room = room_for(&size, copy->threads.capacity, *factor);
-	prepare_copy(&capture->runtime, copy);
+	prepare_copy(&looks->capture->runtime, copy);
 	GSD_TRY(gsd_survey_plan(survey, &room, &copy->flag_range, copy->flag_count, &copy->plan));
-	GSD_TRY(stop(target, options, &capture->stats, copy));
-	capture->stats.rounds++;
+	const struct gsd_pause_work work = work_of(copy, size.threads, size.goroutines, size.likely_bytes);
 	*ambiguous_ret = SIZE_MAX;
+	GSD_TRY(stop(looks->target, &work, &looks->capture->stats, copy));
+	if (copy->given_up)
+		return NULL;
+	looks->capture->stats.rounds++;
 	if (copy->plan.list_errnum != 0)
 		return gsd_error_create(GSD_ERROR_READ, copy->plan.list_errnum, "read the list of goroutines");
 	if (copy->threads.overflow || gsd_plan_overflowed(&copy->plan)) {
@@ -296,22 +341,21 @@ static struct gsd_error *take_round(struct gsd_capture *capture, struct gsd_targ
 	}
 	if (copy->plan.chain_broken)
 		return NULL;
-	read_flag(&capture->runtime, copy, &around.finalizer_known, &around.finalizer_running);
+	read_flag(&looks->capture->runtime, copy, &around.finalizer_known, &around.finalizer_running);
 	GSD_TRY(gsd_survey_take_stop(survey, &copy->plan, &around));
+	note_moment(copy);
 	return gsd_survey_after_stop(survey, ambiguous_ret);
 }
 
-static struct gsd_error *take_rounds(struct gsd_capture *capture, struct gsd_target *target,
-				     const struct gsd_capture_options *options, struct gsd_survey *survey,
-				     struct copy *copy, size_t *ambiguous_ret)
+static struct gsd_error *take_rounds(struct gsd_looks *looks, struct copy *copy, size_t *ambiguous_ret)
 {
 	size_t factor = 1;
 	size_t before = SIZE_MAX;
-	GSD_TRY(gsd_survey_first_look(survey));
-	GSD_TRY(gsd_survey_look(survey));
+	GSD_TRY(gsd_survey_first_look(looks->survey));
+	GSD_TRY(gsd_survey_look(looks->survey));
 	for (int round = 0; round < MAX_ROUNDS; round++) {
-		GSD_TRY(take_round(capture, target, options, survey, copy, &factor, ambiguous_ret));
-		if (*ambiguous_ret == 0)
+		GSD_TRY(take_round(looks, copy, &factor, ambiguous_ret));
+		if (*ambiguous_ret == 0 || copy->given_up)
 			return NULL;
 		if (*ambiguous_ret != SIZE_MAX && *ambiguous_ret > before && *ambiguous_ret > FEW_AMBIGUOUS)
 			return NULL; /* they do not get fewer */
@@ -320,56 +364,52 @@ static struct gsd_error *take_rounds(struct gsd_capture *capture, struct gsd_tar
 	return NULL;
 }
 
-static struct gsd_error *finish_survey(struct gsd_capture *capture, struct gsd_survey *survey,
-				       struct gsd_analyst *analyst)
+static struct gsd_error *take_survey(struct gsd_looks *looks, const struct gsd_capture_options *options,
+				     struct copy *copy)
 {
-	struct gsd_survey_figures figures;
-	GSD_TRY(gsd_survey_finish(survey, &figures));
-	capture->stats.read_at_stop = figures.read_at_stop;
-	capture->stats.one_step = figures.one_step;
-	capture->stats.births = figures.births;
-	capture->stats.ambiguous += figures.ambiguous;
-	capture->analysis = gsd_analyst_take(analyst);
+	size_t ambiguous = SIZE_MAX;
+	GSD_TRY(take_rounds(looks, copy, &ambiguous));
+	if (ambiguous == 0)
+		return gsd_looks_finish(looks);
+	if (!copy->given_up)
+		GSD_TRY(take_one_stop(looks->capture, looks->target, options, copy));
+	if (copy->given_up)
+		return gsd_looks_give_up(looks, true, &copy->figures);
+	looks->capture->snapshot.mode = "atomic-fallback";
 	return NULL;
 }
 
-static struct gsd_error *take_survey(struct gsd_capture *capture, struct gsd_target *target,
-				     const struct gsd_capture_options *options, struct copy *copy, bool *settled_ret)
+static struct gsd_error *refusal(const struct gsd_target *target, const struct gsd_pause_plan *pause)
 {
-	struct gsd_analysis_options how;
-	struct gsd_analyst *analyst = NULL;
-	struct gsd_survey *survey = NULL;
-	size_t ambiguous = SIZE_MAX;
-	GSD_TRY(analysis_options(capture, target, options, &how));
-	struct gsd_error *error = gsd_analyst_create(&capture->runtime, &how, &analyst);
-	struct gsd_parallel_memory *parallel = gsd_parallel_memory_create(target->process);
-	if (error == NULL)
-		error = gsd_survey_create(&capture->runtime, analyst, gsd_parallel_memory(parallel, target->process),
-					  &survey);
-	if (error == NULL)
-		error = take_rounds(capture, target, options, survey, copy, &ambiguous);
-	*settled_ret = error == NULL && ambiguous == 0;
-	if (*settled_ret)
-		error = finish_survey(capture, survey, analyst);
-	gsd_survey_destroy(survey);
-	gsd_analyst_destroy(analyst);
-	gsd_parallel_memory_destroy(parallel, target->process);
-	return error;
+	struct gsd_error *error = gsd_error_because(
+		gsd_error_create(GSD_ERROR_TIMEOUT, 0, "stop %s", target->name),
+		"with the stacks of its threads that lasts about %.2f ms, and the limit is %g ms; it was let go",
+		(double)pause->refused_ns / 1e6, (double)pause->limit_ns / 1e6);
+	return gsd_error_advise(error, "allow a longer pause with --max-pause, or look without --native");
 }
 
 static struct gsd_error *take_moment(struct gsd_capture *capture, struct gsd_target *target,
 				     const struct gsd_capture_options *options, struct copy *copy)
 {
-	bool settled = false;
-	/* C stacks are copied with everything else. */
-	bool possible = gsd_survey_possible(&capture->runtime) && !options->native;
+	struct gsd_analysis_options how;
+	struct gsd_looks looks;
+	GSD_TRY(analysis_options(capture, target, options, &how));
 	capture->snapshot.mode = "atomic";
-	if (possible)
-		GSD_TRY(take_survey(capture, target, options, copy, &settled));
-	if (settled)
+	if (options->nonblocking)
+		return gsd_looks_only(capture, target, &how, false, &copy->figures);
+	/* C stacks are copied with everything else. */
+	if (gsd_survey_possible(&capture->runtime) && !options->native) {
+		struct gsd_error *error = gsd_looks_open(capture, target, &how, &copy->pause.reads, &looks);
+		if (error == NULL)
+			error = take_survey(&looks, options, copy);
+		gsd_looks_close(&looks);
+		return error;
+	}
+	GSD_TRY(take_one_stop(capture, target, options, copy));
+	if (!copy->given_up)
 		return NULL;
-	capture->snapshot.mode = possible ? "atomic-fallback" : "atomic";
-	return take_one_stop(capture, target, options, copy);
+	return options->native ? refusal(target, &copy->pause)
+			       : gsd_looks_only(capture, target, &how, true, &copy->figures);
 }
 
 /* ---- all of it ---- */
@@ -385,6 +425,10 @@ static struct gsd_error *check_options(const struct gsd_capture_options *options
 			"%u is the most", MAX_MAX_FRAMES);
 	if (options->unwind > GSD_UNWIND_TABLE)
 		return gsd_error_create(GSD_ERROR_INVALID, 0, "walk stacks in mode %d", (int)options->unwind);
+	if (options->nonblocking && options->native)
+		return gsd_error_because(gsd_error_create(GSD_ERROR_INVALID, 0, "find C frames without a stop"),
+					 "the registers of a thread, where they begin, are known only while it is "
+					 "stopped");
 	return NULL;
 }
 
@@ -395,16 +439,18 @@ static struct gsd_error *capture_from(struct gsd_capture *capture, struct gsd_ta
 	GSD_TRY(gsd_find_runtime(target, options, &object, &capture->runtime));
 	uint64_t prepared_ns = gsd_clock_ns(CLOCK_MONOTONIC);
 	capture->stats.prepare_ns = prepared_ns - capture->started_ns;
-	struct copy copy = {0};
+	struct copy copy = {.pause.limit_ns =
+				    options->max_pause_ns != 0 ? options->max_pause_ns : DEFAULT_MAX_PAUSE_NS};
 	struct gsd_error *error = gsd_traceback_create(capture->runtime.code, &capture->snapshot.traceback);
 	if (error == NULL)
 		error = take_moment(capture, target, options, &copy);
 	capture->stats.capture_ns = gsd_clock_ns(CLOCK_MONOTONIC) - prepared_ns;
+	capture->stats.refused_pause_ns = copy.pause.refused_ns;
 	if (error == NULL)
 		error = gsd_describe(capture, target,
 				     &(struct gsd_taken){.figures = &copy.figures,
 							 .native = copy.native,
-							 .thread_count = copy.threads.count,
+							 .thread_count = copy.thread_count,
 							 .no_symbolize = options->no_symbolize});
 	copy_free(&copy);
 	gsd_block_cache_seal(capture->runtime.cache);

@@ -9,6 +9,7 @@ static const char *capturing_option(const struct gsd_capture_options *capture)
 {
 	return capture->max_pause_ns != 0           ? "--max-pause"
 	       : capture->unwind != GSD_UNWIND_AUTO ? "--unwind"
+	       : capture->nonblocking               ? "--nonblocking"
 	       : capture->native                    ? "--native"
 	       : capture->max_frames != 0           ? "--max-frames"
 	       : capture->system_goroutines         ? "--system"
@@ -35,9 +36,15 @@ static bool check_sources(const struct invocation *invocation)
 	return false;
 }
 
+static bool check_capture(const struct gsd_capture_options *capture)
+{
+	return !capture->nonblocking || !capture->native ||
+	       usage_error("--native needs the registers of stopped threads, and --nonblocking stops none");
+}
+
 static bool check_dump(struct invocation *invocation)
 {
-	return check_sources(invocation) && outputs_decide(invocation);
+	return check_sources(invocation) && check_capture(&invocation->capture) && outputs_decide(invocation);
 }
 
 static const struct status_row dump_statuses[] = {
@@ -79,7 +86,7 @@ static bool check_watch(struct invocation *invocation)
 			return usage_error("-o '%s': watch writes files into a directory", invocation->outputs[i].path);
 		invocation->outputs[i].kind = OUTPUT_DIRECTORY;
 	}
-	return outputs_decide(invocation);
+	return check_capture(&invocation->capture) && outputs_decide(invocation);
 }
 
 static const struct status_row watch_statuses[] = {

@@ -45,17 +45,36 @@ static const char *program_name(const struct gsd_stats *stats)
 	return slash != NULL ? slash + 1 : exe;
 }
 
+static void warn_of_unsettled(const struct gsd_stats *stats)
+{
+	if (stats->unsettled == 0)
+		return;
+	if (stats->refused_pause_ns > 0)
+		message("%" PRIu64 " of %" PRIu64
+			" goroutines are not settled to be of one moment: the stop that it takes "
+			"lasts about %.2f ms, longer than --max-pause allows",
+			stats->unsettled, stats->goroutines, (double)stats->refused_pause_ns / 1e6);
+	else
+		message("%" PRIu64 " of %" PRIu64 " goroutines are not settled to be of one moment: the threads of the "
+			"process could not be attached to in time",
+			stats->unsettled, stats->goroutines);
+	message_hint("each carries the label gostackdump=ambiguous: it was read while the process ran");
+}
+
 static void warn_of_marked(const struct gsd_stats *stats)
 {
-	if (stats->unreadable > 0) {
-		message("the stacks of %" PRIu64 " of %" PRIu64 " goroutines could not be read", stats->unreadable,
+	uint64_t unreadable = stats->unreadable - stats->unread_running;
+	uint64_t of_labels = stats->ambiguous - stats->unsettled;
+	if (unreadable > 0) {
+		message("the stacks of %" PRIu64 " of %" PRIu64 " goroutines could not be read", unreadable,
 			stats->goroutines);
 		message_hint("each stands in the output as gostackdump.unreadable:REASON");
 	}
-	if (stats->ambiguous > 0) {
+	warn_of_unsettled(stats);
+	if (of_labels > 0) {
 		message("the labels of %" PRIu64 " of %" PRIu64
 			" goroutines changed, or the process ended, before they were read",
-			stats->ambiguous, stats->goroutines);
+			of_labels, stats->goroutines);
 		message_hint("each carries the label gostackdump=ambiguous in their place; its stack is right");
 	}
 }
@@ -68,6 +87,23 @@ static void print_moment(FILE *stream, const struct gsd_stats *stats)
 	if (gmtime_r(&second, &utc) != NULL)
 		strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", &utc);
 	fprintf(stream, "captured %s", text);
+}
+
+/* What it cost the process. */
+static void print_pause(FILE *stream, const struct gsd_stats *stats)
+{
+	if (stats->stops == 0)
+		fprintf(stream, "not paused");
+	else if (stats->threads == 0)
+		fprintf(stream, "paused %.2f ms in vain", (double)stats->pause_ns / 1e6);
+	else
+		fprintf(stream, "%" PRIu64 " thread%s paused %.2f ms", stats->threads, stats->threads == 1 ? "" : "s",
+			(double)stats->pause_ns / 1e6);
+	if (stats->stops > 1)
+		fprintf(stream, " (%" PRIu64 " times, %.2f ms in all)", stats->stops,
+			(double)stats->pause_total_ns / 1e6);
+	if (stats->unread_running > 0)
+		fprintf(stream, ", %" PRIu64 " running without a stack", stats->unread_running);
 }
 
 static void summarize(const struct invocation *invocation, const struct gsd_stats *stats, size_t selected,
@@ -85,8 +121,7 @@ static void summarize(const struct invocation *invocation, const struct gsd_stat
 	if (invocation->from != NULL)
 		print_moment(stream, stats);
 	else
-		fprintf(stream, "%" PRIu64 " thread%s paused %.2f ms", stats->threads, stats->threads == 1 ? "" : "s",
-			(double)stats->pause_ns / 1e6);
+		print_pause(stream, stats);
 	const char *before = ", wrote ";
 	for (size_t i = 0; i < invocation->output_count; i++) {
 		if (!written[i] || invocation->outputs[i].kind == OUTPUT_DESCRIPTOR)
@@ -131,7 +166,7 @@ static void write_outputs(const struct invocation *invocation, struct gsd_captur
 	const struct gsd_stats *stats = gsd_capture_stats(capture);
 	if (stats_stream != NULL)
 		stats_print(stats_stream, stats);
-	result->partial |= stats->unreadable > 0 || stats->ambiguous > 0;
+	result->partial |= stats_partial(stats);
 	warn_of_marked(stats);
 	if (!invocation->quiet && result->written > 0)
 		summarize(invocation, stats, gsd_capture_goroutine_count(capture), places, written);

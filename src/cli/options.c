@@ -27,6 +27,7 @@ enum {
 	OPTION_FILTER,
 	OPTION_LIMIT,
 	OPTION_NATIVE,
+	OPTION_NONBLOCKING,
 	OPTION_MAX_FRAMES,
 	OPTION_STATS,
 	OPTION_NO_SYMBOLIZE,
@@ -140,6 +141,13 @@ static bool take_native(struct invocation *invocation, const char *argument)
 {
 	(void)argument;
 	invocation->capture.native = true;
+	return true;
+}
+
+static bool take_nonblocking(struct invocation *invocation, const char *argument)
+{
+	(void)argument;
+	invocation->capture.nonblocking = true;
 	return true;
 }
 
@@ -342,8 +350,11 @@ const struct option_row option_table[] = {
 	{OPTION_MAX_DISK, "max-disk", "SIZE", GROUP_KEEP, COMMAND_WATCH, take_max_disk,
 	 "remove the oldest captures when all together take more than SIZE, such as 500M; the newest one stays"},
 	{OPTION_MAX_PAUSE, "max-pause", "D", GROUP_CAPTURE, COMMAND_CAPTURES, take_max_pause,
-	 "let the process go and give up rather than stop it for longer; a duration such as 250ms or 1.5s (default "
-	 "1s)"},
+	 "never stop the process for longer; a duration such as 250ms or 1.5s (default 1s). Goroutines that cannot be "
+	 "settled then to be of one moment are marked, with the label gostackdump=ambiguous"},
+	{OPTION_NONBLOCKING, "nonblocking", NULL, GROUP_CAPTURE, COMMAND_CAPTURES, take_nonblocking,
+	 "never stop the process at all: each stack is right in itself, but they are not of one moment, and goroutines "
+	 "that run have none. Needs the same permission as a stop"},
 	{OPTION_UNWIND, "unwind", "MODE", GROUP_CAPTURE, COMMAND_CAPTURES, take_unwind,
 	 "how stacks are walked: by the program's function table (table), by frame pointers (fp), or by the table "
 	 "checked by frame pointers (auto, the default)"},

@@ -24,6 +24,9 @@ static const struct key numbers[] = {
 	KEY(system_goroutines),
 	KEY(unreadable),
 	KEY(ambiguous),
+	KEY(unsettled),
+	KEY(unread_running),
+	KEY(refused_pause_ns),
 	KEY(threads),
 	KEY(pause_ns),
 	KEY(pause_total_ns),
@@ -47,6 +50,11 @@ static const struct key numbers[] = {
 static const struct key strings[] = {
 	KEY(exe), KEY(go_version), KEY(mode), KEY(layout_source), KEY(allgs_source),
 };
+
+bool stats_partial(const struct gsd_stats *stats)
+{
+	return stats->unreadable > stats->unread_running || stats->ambiguous > 0;
+}
 
 void stats_print(FILE *stream, const struct gsd_stats *stats)
 {

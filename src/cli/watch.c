@@ -13,6 +13,7 @@
 #include "cli/json.h"
 #include "cli/messages.h"
 #include "cli/outputs.h"
+#include "cli/stats.h"
 #include "jobs/processes.h"
 #include "jobs/target_lock.h"
 #include "jobs/ticker.h"
@@ -232,7 +233,7 @@ static void log_capture(const struct watch *watch, const struct followed *follow
 	fprintf(stream, "%s %d: %" PRIu64 " goroutine%s, paused %.2f ms, took %.0f ms", followed->comm, followed->pid,
 		stats->goroutines, stats->goroutines == 1 ? "" : "s", (double)stats->pause_ns / 1e6,
 		(double)stats->total_ns / 1e6);
-	if (stats->unreadable + stats->ambiguous > 0)
+	if (stats_partial(stats))
 		fprintf(stream, ", %" PRIu64 " unreadable, %" PRIu64 " ambiguous", stats->unreadable, stats->ambiguous);
 	if (strcmp(watch->reason, "tick") != 0)
 		fprintf(stream, " (%s)", watch->reason);
@@ -266,7 +267,7 @@ static bool write_all_outputs(const struct watch *watch, struct followed *follow
 		good += written[i] ? 1 : 0;
 	}
 	const struct gsd_stats *stats = gsd_capture_stats(capture);
-	bool odd = stats->unreadable + stats->ambiguous > 0;
+	bool odd = stats_partial(stats);
 	if (good > 0 && (!invocation->quiet || odd))
 		log_capture(watch, followed, stats, places, written);
 	for (size_t i = 0; places != NULL && i < count; i++)
@@ -311,7 +312,7 @@ static void capture_one(struct watch *watch, struct followed *followed)
 	followed->base = stats->goroutines;
 	if (!whole)
 		watch->failed++;
-	else if (stats->unreadable + stats->ambiguous > 0)
+	else if (stats_partial(stats))
 		watch->partial++;
 	watch->captured += whole ? 1 : 0;
 	gsd_capture_destroy(capture);

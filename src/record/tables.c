@@ -9,7 +9,7 @@
 /* A member that is added to one of these structs needs a column here and a line in docs/raw.md. */
 _Static_assert(sizeof(struct gsd_goroutine) == 112, "a goroutine has a member that is in no column");
 _Static_assert(sizeof(struct gsd_snapshot) == 280, "a snapshot has a member that is in no column");
-_Static_assert(sizeof(struct gsd_stats) == 240, "the statistics have a member that is not recorded");
+_Static_assert(sizeof(struct gsd_stats) == 264, "the statistics have a member that is not recorded");
 
 static const struct gsd_column capture_columns[] = {
 	GSD_COLUMN(1, NUMBER, struct gsd_snapshot, pid),
@@ -202,6 +202,9 @@ const struct gsd_figure_member gsd_figure_members[] = {
 	NUMBER(system_goroutines),
 	NUMBER(unreadable),
 	NUMBER(ambiguous),
+	NUMBER(unsettled),
+	NUMBER(unread_running),
+	NUMBER(refused_pause_ns),
 	NUMBER(threads),
 	NUMBER(pause_ns),
 	NUMBER(pause_total_ns),

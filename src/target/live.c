@@ -2,6 +2,7 @@
 /* A live process as a target. */
 #include <stdio.h>
 #include <stdlib.h>
+#include <time.h>
 
 #include "base/error.h"
 #include "target/stop.h"
@@ -54,6 +55,27 @@ static struct gsd_error *live_stop(struct gsd_target *target, uint64_t max_pause
 	return NULL;
 }
 
+/* ---- no stop ---- */
+
+static uint64_t ns_of(const struct timespec *time)
+{
+	return (uint64_t)time->tv_sec * UINT64_C(1000000000) + (uint64_t)time->tv_nsec;
+}
+
+static struct gsd_error *live_list_threads(struct gsd_target *target, struct gsd_threads *threads_ret,
+					   struct gsd_stop_figures *figures_ret)
+{
+	struct timespec unix_time;
+	struct timespec monotonic;
+	clock_gettime(CLOCK_REALTIME, &unix_time);
+	clock_gettime(CLOCK_MONOTONIC, &monotonic);
+	GSD_TRY(gsd_process_list_threads(target->process, threads_ret));
+	*figures_ret = (struct gsd_stop_figures){
+		.halted_unix_ns = ns_of(&unix_time),
+		.halted_monotonic_ns = ns_of(&monotonic) + (uint64_t)gsd_process_clock_ahead_ns(target->process)};
+	return NULL;
+}
+
 static struct gsd_error *live_thread_capacity(struct gsd_target *target, size_t *capacity_ret)
 {
 	return gsd_process_thread_capacity(target->process, capacity_ret);
@@ -102,6 +124,7 @@ static struct gsd_error *live_explain(const struct gsd_target *target, struct gs
 static const struct gsd_target_operations live_operations = {
 	.destroy = live_destroy,
 	.stop = live_stop,
+	.list_threads = live_list_threads,
 	.thread_capacity = live_thread_capacity,
 	.open_mapping = live_open_mapping,
 	.environment = live_environment,

@@ -23,6 +23,12 @@ void gsd_stop_release(struct gsd_stop *stop)
 	stop->release(stop);
 }
 
+struct gsd_error *gsd_target_list_threads(struct gsd_target *target, struct gsd_threads *threads_ret,
+					  struct gsd_stop_figures *figures_ret)
+{
+	return target->operations->list_threads(target, threads_ret, figures_ret);
+}
+
 struct gsd_error *gsd_target_thread_capacity(struct gsd_target *target, size_t *capacity_ret)
 {
 	return target->operations->thread_capacity(target, capacity_ret);

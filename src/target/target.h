@@ -44,6 +44,8 @@ struct gsd_target_operations {
 	void (*destroy)(struct gsd_target *target);
 	struct gsd_error *(*stop)(struct gsd_target *target, uint64_t max_pause_ns, struct gsd_threads *threads,
 				  gsd_target_window *window, void *context, struct gsd_stop_figures *figures_ret);
+	struct gsd_error *(*list_threads)(struct gsd_target *target, struct gsd_threads *threads_ret,
+					  struct gsd_stop_figures *figures_ret);
 	struct gsd_error *(*thread_capacity)(struct gsd_target *target, size_t *capacity_ret);
 	struct gsd_error *(*open_mapping)(struct gsd_target *target, const struct gsd_mapping *mapping, int *fd_ret);
 	struct gsd_error *(*environment)(struct gsd_target *target, const char *name, char **value_ret);
@@ -71,7 +73,10 @@ struct gsd_target {
 GSD_MUST_CHECK struct gsd_error *gsd_target_open_process(pid_t pid, struct gsd_target **target_ret);
 void gsd_target_destroy(struct gsd_target *target);
 
-/** Runs @p window; @p threads receives the threads. Errors and overflow as of gsd_process_stop(). */
+/**
+ * Runs @p window; @p threads receives the threads. Errors and overflow as of gsd_process_stop(), and so is what
+ * @p figures_ret says after GSD_ERROR_TIMEOUT.
+ */
 GSD_MUST_CHECK struct gsd_error *gsd_target_stop(struct gsd_target *target, uint64_t max_pause_ns,
 						 struct gsd_threads *threads, gsd_target_window *window, void *context,
 						 struct gsd_stop_figures *figures_ret);
@@ -82,6 +87,12 @@ GSD_MUST_CHECK struct gsd_error *gsd_target_stop(struct gsd_target *target, uint
 bool gsd_stop_halt(struct gsd_stop *stop);
 /** In the window: lets the target go. */
 void gsd_stop_release(struct gsd_stop *stop);
+/**
+ * Its threads without a stop: nothing but their ids, in a new array that the caller frees; and the time now, as if that
+ * were a moment without a pause.
+ */
+GSD_MUST_CHECK struct gsd_error *gsd_target_list_threads(struct gsd_target *target, struct gsd_threads *threads_ret,
+							 struct gsd_stop_figures *figures_ret);
 /** Room for its threads, with slack for those that start meanwhile. */
 GSD_MUST_CHECK struct gsd_error *gsd_target_thread_capacity(struct gsd_target *target, size_t *capacity_ret);
 

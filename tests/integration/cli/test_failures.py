@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """What cannot be looked at or written: the status, the message, and what is left behind."""
 
+import json
 import os
 import resource
 import shutil
@@ -214,14 +215,24 @@ class Files(ServerTestCase):
         self.assertIn(done.returncode, (0, 2))
 
     def test_a_pause_that_is_not_allowed(self):
-        """A thousand threads cannot be stopped in the fifth of a millisecond that a few take."""
+        """A thousand threads cannot be stopped in the fifth of a millisecond that a few take: nobody is."""
         crowd = server(sample_server(), "-scales=1000")
         self.addCleanup(crowd.end)
-        path = self.directory / "a.pb.gz"
-        result = run("-p", crowd.pid, "--max-pause=200us", "-o", path)
-        self.assert_status(2, result)
-        self.assert_message(result, "cannot ", str(crowd.pid), "--max-pause")
-        self.assertEqual([], os.listdir(self.directory))
+        path, stats = self.directory / "a.jsonl", self.directory / "stats"
+        result = run("-p", crowd.pid, "--max-pause=200us", "-o", path, "--stats", stats)
+        self.assert_status(1, result)
+        self.assert_message(result, "are not settled to be of one moment", "--max-pause", "not paused")
+        figures = json.loads(stats.read_text())
+        self.assertEqual((0, 0, "nonblocking"), (figures["stops"], figures["pause_ns"], figures["mode"]))
+        self.assertGreater(figures["refused_pause_ns"], 200_000)
+        goroutines = [json.loads(line) for line in path.read_text().splitlines()][1:]
+        self.assertEqual(figures["unsettled"], sum(goroutine["ambiguous"] for goroutine in goroutines))
+        self.assertGreaterEqual(len(goroutines), 1000)
+        # C frames are nowhere but in a stop.
+        native = run("-p", crowd.pid, "--max-pause=200us", "--native", "-o", self.directory / "b.jsonl")
+        self.assert_status(2, native)
+        self.assert_message(native, "cannot stop process %d" % crowd.pid, "--max-pause", "--native")
+        self.assertFalse((self.directory / "b.jsonl").exists())
         self.assertTrue(alive(crowd.pid))
         self.assert_status(0, run("-p", crowd.pid, "-o", path))
 

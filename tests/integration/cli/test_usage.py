@@ -42,6 +42,8 @@ WRONG = [
     (["-p", "1", "--max-pause", ".s"], "--max-pause '.s'"),
     (["-p", "1", "--max-pause", "1s2"], "--max-pause '1s2'"),
     (["-p", "1", "--max-pause", "9999999999h"], "--max-pause '9999999999h'"),
+    (["-p", "1", "--nonblocking=yes"], "--nonblocking takes no argument"),
+    (["-p", "1", "--nonblocking", "--native"], "--native needs the registers of stopped threads"),
     (["-p", "1", "--stats", ""], "--stats"),
     (["-p", "1", "--no-symbolize", "-f", "stacks"], "stacks is made of names"),
     (["-p", "1", "--no-symbolize", "-o", "text:a"], "text is made of names"),
@@ -66,7 +68,7 @@ WRONG = [
 ]
 
 # Promised by the contract for later: refused today, so that they never mean something else.
-NOT_BUILT_OPTIONS = ["--core=f", "--nonblocking",
+NOT_BUILT_OPTIONS = ["--core=f",
                      "--progress", "--no-progress"]
 NOT_BUILT_COMMANDS = ["run", "diff", "explain"]
 NOT_BUILT_FORMATS = ["svg", "dot"]

@@ -30,6 +30,14 @@ def check_dump(dump, spinning=("running", "runnable")):
     check(all(g.unreadable is None for g in dump.goroutines), "none unreadable", dump)
 
 
+def check_unstopped(dump):
+    """Without a stop: what runs has no stack, though it is frozen."""
+    check(dump.exit == 0, f"exit status {dump.exit}", dump)
+    check(len(dump.of("main.parked")) == 3, "parked ones", dump)
+    check({g.unreadable for g in dump.goroutines if g.status == "running"} <= {"running"} and
+          all(g.unreadable is None for g in dump.goroutines if g.status != "running"), "only those that run have no stack", dump)
+
+
 def states(program):
     return {hold.state_of(program.pid, tid) for tid in hold.threads(program.pid)}
 
@@ -114,6 +122,7 @@ def frozen(go, freezer):
             hold.wait_for(cage.is_frozen, "the cgroup to freeze")
             for _ in range(3):
                 check_dump(hold.dump(program))
+                check_unstopped(hold.dump(program, "--nonblocking"))
                 check(hold.wait_for(cage.is_frozen, "it to be frozen still"), "frozen still")
             cage.thaw()
             program.do("unspin")

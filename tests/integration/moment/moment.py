@@ -3,11 +3,12 @@
 """Capture busy programs at random moments: every goroutine has a stack, each frame of it really calls the next, it ends
 at the goroutine's entry, and the two ways to walk it agree.
 
-    moment.py GO CAPTURES TARGET [ARGUMENT]      e.g. moment.py go1.22 50 busy profile, moment.py go1.27 50 compile
+    moment.py GO CAPTURES [--nonblocking] TARGET [ARGUMENT]      e.g. moment.py go1.22 50 busy profile,
+                                                                 moment.py go1.27 50 --nonblocking compile
 
 TARGET is a fixture (busy, garbage, server, callbacks) or compile: the Go compiler while it compiles the standard
 library. Every fourth time the program is stopped with SIGSTOP, captured three times, once by each --unwind, and the
-stacks are compared. GOSTACKDUMP names the tool; the fixtures are in build/fixtures or GSD_FIXTURES_DIR. GSD_RESULTS
+stacks are compared. With --nonblocking it is never stopped, and what has a stack is judged in the same way. GOSTACKDUMP names the tool; the fixtures are in build/fixtures or GSD_FIXTURES_DIR. GSD_RESULTS
 names a file that gets the figures, a JSON object a line.
 """
 
@@ -31,6 +32,8 @@ ENDING = {"runtime.goexit1"}
 FROM_C = {"runtime.cgocallback"}
 # Why a goroutine may have no stack in a program that runs as usual: for no reason at all.
 REASONS = set()
+# ... and when it is looked at without a stop: it runs, or went on each time that it was read.
+RUNS, MOVED = "running", "moved"
 # Deeper than anything here, so that no stack is cut in the middle.
 MAX_FRAMES = "--max-frames=100000"
 # Why frame pointers may not reach a goroutine's entry (docs/HACKING.md).
@@ -50,8 +53,9 @@ class Wrong(Exception):
 class Looker:
     """Captures one target, judges every stack, counts everything."""
 
-    def __init__(self, go, target, folder):
+    def __init__(self, go, target, folder, nonblocking):
         self.tool = os.environ["GOSTACKDUMP"]
+        self.nonblocking = nonblocking
         self.target = target
         self.folder = folder
         self.executable = gocode.Executable(target.exe, int(go.split(".")[1]))
@@ -68,8 +72,9 @@ class Looker:
         """Returns the goroutines, None when the process ended meanwhile."""
         file, stats = os.path.join(self.folder, "a.jsonl"), os.path.join(self.folder, "stats")
         worked = targets.seconds_worked(pid)
-        done = subprocess.run([self.tool, "-q", "--max-pause=20s", "--system", MAX_FRAMES, f"--unwind={mode}", f"--pid={pid}",
-                               "-o", file, "--stats", stats], capture_output=True, text=True, timeout=120)
+        how = ["--nonblocking"] if self.nonblocking else ["--max-pause=20s"]
+        done = subprocess.run([self.tool, "-q", *how, "--system", MAX_FRAMES, f"--unwind={mode}", f"--pid={pid}", "-o", file, "--stats", stats],
+                              capture_output=True, text=True, timeout=120)
         if done.returncode == 2 and self.target.may_end() and ENDED.search(done.stderr) and targets.ends(pid):
             self.figures["ended"] += 1
             return None
@@ -92,17 +97,31 @@ class Looker:
         reasons = collections.Counter(g["unreadable"] for g in goroutines if g["unreadable"])
         for reason, count in reasons.items():
             self.figures[f"unreadable by {mode}: {reason}"] += count
-            if reason not in (REASONS_BY_FRAME_POINTER if mode == "fp" else REASONS):
+            if reason not in (REASONS_BY_FRAME_POINTER if mode == "fp" else {RUNS, MOVED} if self.nonblocking else REASONS):
                 self.wrong(f"{count} goroutines unreadable by {mode}: {reason}")
         if sum(reasons.values()) != figures["unreadable"]:
             self.wrong(f"{figures['unreadable']} unreadable in the statistics, {sum(reasons.values())} in the file")
-        partial = bool(reasons) or figures["ambiguous"] > 0
+        # Without a stop nothing is missing when those that run have no stack.
+        missing = sum(reasons.values()) - (reasons[RUNS] if self.nonblocking else 0)
+        partial = missing > 0 or figures["ambiguous"] > 0
+        if self.nonblocking:
+            self.check_nonblocking(figures, reasons, goroutines)
         if done.returncode != partial or bool(done.stderr) != partial:
             self.wrong(f"exit status {done.returncode}: {done.stderr.strip()}")
         if figures["unwind_disagreements"]:
             self.wrong(f"table and frame pointers disagree by {mode}")
         if len(goroutines) != figures["goroutines"]:
             self.wrong(f"{figures['goroutines']} goroutines in the statistics, {len(goroutines)} in the file")
+
+    def check_nonblocking(self, figures, reasons, goroutines):
+        if (figures["mode"], figures["stops"], figures["pause_ns"]) != ("nonblocking", 0, 0):
+            self.wrong(f"mode {figures['mode']} with {figures['stops']} stops, {figures['pause_ns']} ns")
+        if figures["unread_running"] != reasons[RUNS]:
+            self.wrong(f"{figures['unread_running']} running in the statistics, {reasons[RUNS]} in the file")
+        for goroutine in goroutines:
+            self.figures["with a stack"] += 0 if goroutine["unreadable"] else 1
+            if goroutine["unreadable"] == RUNS and goroutine["status"] not in ("running", "waiting"):
+                self.wrong(f"one that is {goroutine['status']} is without a stack because it runs")
 
     # ---- one stack ----
 
@@ -221,7 +240,7 @@ class Looker:
         while self.figures["captures"] < captures:
             pid = self.target.next()
             n += 1
-            if n % 4 == 0:
+            if n % 4 == 0 and not self.nonblocking:
                 self.three_ways(pid)
                 continue
             for goroutine in self.capture(pid, "auto") or []:
@@ -232,18 +251,20 @@ class Looker:
 
 
 def main():
-    go, captures, name, arguments = sys.argv[1], int(sys.argv[2]), sys.argv[3], sys.argv[4:]
+    go, captures, arguments = sys.argv[1], int(sys.argv[2]), sys.argv[3:]
+    nonblocking = arguments[0] == "--nonblocking"
+    name, *arguments = arguments[1:] if nonblocking else arguments
     begin = time.monotonic()
     target = targets.target(go, name, *arguments)
     try:
         with tempfile.TemporaryDirectory() as folder:
-            looker = Looker(go, target, folder)
+            looker = Looker(go, target, folder, nonblocking)
             looker.look(captures)
         for text in target.problems():
             looker.wrong(text)
     finally:
         target.close()
-    figures = {"go": go, "target": " ".join([name, *arguments]), "seconds": round(time.monotonic() - begin),
+    figures = {"go": go, "target": " ".join([name, *arguments]), "nonblocking": nonblocking, "seconds": round(time.monotonic() - begin),
                **looker.figures, **{f"calls {k}": n for k, n in looker.callers.counts.items()}}
     for text, count in looker.problems.most_common(40):
         print(f"FAILED {go} {' '.join([name, *arguments])}: {count} times: {text}")

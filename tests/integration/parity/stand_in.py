@@ -70,6 +70,7 @@ def main():
     parser.add_argument("--stats")
     parser.add_argument("--max-frames")
     parser.add_argument("--unwind")
+    parser.add_argument("--nonblocking", action="store_true")
     options = parser.parse_args()
     with open(f"/proc/{options.p}/cmdline") as f:
         words = f.read().split("\0")
@@ -98,12 +99,16 @@ def main():
     with open(os.path.join(folder, "own.debug1")) as f:
         goroutines = int(f.readline().split()[-1])
     stats = {"schema": 1, "pid": options.p, "unreadable": 0, "ambiguous": 0, "unwind_disagreements": 0, "mode": "atomic",
-             "pause_ns": 1, "goroutines": goroutines,
+             "pause_ns": 1, "stops": 1, "threads": 1, "goroutines": goroutines,
              "allgs_source": sources.get("allgs", "code"), "layout_source": sources.get("layout", "types")}
+    if options.nonblocking:
+        stats.update(mode="nonblocking", pause_ns=0, stops=0, threads=0)
     if FAULT == "source":
         stats["allgs_source"] = "code"
     elif FAULT == "missing-stat":
         del stats["unreadable"]
+    elif FAULT == "paused":
+        stats["pause_ns"] = 1
     elif FAULT in stats:
         stats[FAULT] += 1
     with open(options.stats, "w") as f:

@@ -23,6 +23,7 @@ FAULTS = {
     "unwind_disagreements": "unwind_disagreements is 1",
     "pid": "pid is",
     "goroutines": "goroutines is",
+    "paused": "pause_ns is 1, not 0",
     "missing-stat": "says nothing of unreadable",
     "source": "allgs_source is 'code', not 'symbol'",
     "accepts": "exit status 0, not 2",
