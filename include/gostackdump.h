@@ -111,6 +111,14 @@ struct gsd_capture_options {
 	 */
 	const char *const *exes;
 	size_t exe_count;
+	/**
+	 * NULL (the default): a short-lived child makes the stop, and is killed when it reaches @ref max_pause_ns.
+	 * Otherwise a thread of this process makes it, which is the only way where the kernel lets only ancestors trace
+	 * (Yama's ptrace_scope 1) and this process is one: then whoever guards this process has to end it when the
+	 * stop lasts too long. Here stands meanwhile since when it has been lasting (CLOCK_MONOTONIC ns; 0: there is
+	 * no stop); the word may be shared with another process. Written atomically.
+	 */
+	uint64_t *stopped_since;
 };
 
 struct gsd_capture;

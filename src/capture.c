@@ -20,6 +20,7 @@
 #include "looks.h"
 #include "program.h"
 #include "rules.h"
+#include "target/stop.h"
 
 #define DEFAULT_MAX_PAUSE_NS UINT64_C(1000000000)
 #define DEFAULT_MAX_FRAMES   4096
@@ -475,6 +476,8 @@ static struct gsd_error *capture_process(struct gsd_capture *capture, pid_t pid,
 {
 	struct gsd_target *target;
 	GSD_TRY(gsd_target_open_process(pid, &target));
+	if (options->stopped_since != NULL)
+		gsd_process_stop_by_thread(target->process, (_Atomic uint64_t *)options->stopped_since);
 	struct gsd_error *error = capture_target(capture, target, options);
 	gsd_target_destroy(target);
 	return error;

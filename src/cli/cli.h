@@ -30,8 +30,9 @@ enum command {
 	COMMAND_DUMP = 1,
 	COMMAND_PS = 2,
 	COMMAND_WATCH = 4,
-	COMMAND_CAPTURES = COMMAND_DUMP | COMMAND_WATCH,
-	COMMAND_ALL = COMMAND_DUMP | COMMAND_PS | COMMAND_WATCH
+	COMMAND_RUN = 8,
+	COMMAND_CAPTURES = COMMAND_DUMP | COMMAND_WATCH | COMMAND_RUN,
+	COMMAND_ALL = COMMAND_DUMP | COMMAND_PS | COMMAND_WATCH | COMMAND_RUN
 };
 
 /** What the person asked to be told instead of a command. */
@@ -46,6 +47,15 @@ struct watch_plan {
 	struct retention limits;
 	struct condition *conditions; /**< --on: any of them; none: always */
 	size_t condition_count;
+};
+
+/** What run is to do. */
+struct run_options {
+	uint64_t timeout_ns; /**< 0: none, as below */
+	uint64_t idle_ns;
+	uint64_t grace_ns;
+	int signal;
+	bool by_thread; /**< for tests: stops as where only an ancestor may make them */
 };
 
 /** Everything that the arguments and the environment say. Strings belong to argv. */
@@ -68,6 +78,7 @@ struct invocation {
 	bool verbose;
 	bool json; /**< ps: --json; watch: --log-format json */
 	struct watch_plan watch;
+	struct run_options run;
 	struct gsd_capture_options capture;
 	const char **filters;           /**< --filter */
 	struct gsd_selection selection; /**< over filters */
@@ -77,5 +88,6 @@ struct invocation {
 enum status dump_run(const struct invocation *invocation);
 enum status ps_run(const struct invocation *invocation);
 enum status watch_run(const struct invocation *invocation);
+enum status run_run(const struct invocation *invocation); /**< also the command's own status */
 
 #endif

@@ -89,6 +89,29 @@ static bool check_watch(struct invocation *invocation)
 	return check_capture(&invocation->capture) && outputs_decide(invocation);
 }
 
+static bool check_run(struct invocation *invocation)
+{
+	if (invocation->operand_count == 0)
+		return usage_error("which command? Give it after --, as in run --timeout 9m -- go test ./...");
+	for (size_t i = 0; i < invocation->output_count; i++) {
+		if (invocation->outputs[i].kind == OUTPUT_DESCRIPTOR)
+			return usage_error("-o '%s': run writes files into a directory, and a report to standard error",
+					   invocation->outputs[i].path);
+		invocation->outputs[i].kind = OUTPUT_DIRECTORY;
+	}
+	return invocation->output_count == 0 || outputs_decide(invocation);
+}
+
+static const struct status_row run_statuses[] = {
+	{"", "the command's own, or 128 and the signal that ended it"},
+	{"124", "time was up"},
+	{"125", "run itself failed"},
+	{"126", "the command could not be started"},
+	{"127", "the command was not found"},
+	{"64", "wrong usage"},
+	{NULL, NULL},
+};
+
 static const struct status_row watch_statuses[] = {
 	{"0", "ended by SIGTERM, SIGINT or SIGHUP, or the process of -p has ended after a whole capture; with --once: "
 	      "complete"},
@@ -141,5 +164,19 @@ const struct command_row command_table[] = {
 		     "      --on 'age>10m' --keep 100              only when it matters\n"
 		     "  gostackdump watch -p 4242 --once -q -o dumps\n"
 		     "                                             for cron: silent unless something is wrong\n"},
+	{.bit = COMMAND_RUN,
+	 .name = "run",
+	 .usage = "run [--timeout D] [--idle D] [-o DIR] [options] -- CMD ...",
+	 .help = "runs a command; says why it hangs when its time is up",
+	 .about = "Runs a command with its own standard streams, and returns its status. When time\n"
+		  "is up, every Go process that it started is captured and reported on standard\n"
+		  "error, and then all of them are ended. SIGUSR1 reports, and nothing else.\n",
+	 .takes_operands = true,
+	 .check = check_run,
+	 .run = run_run,
+	 .statuses = run_statuses,
+	 .examples = "  gostackdump run --timeout 9m -- go test ./...\n"
+		     "  gostackdump run --timeout 25m --idle 3m -o dumps -- make check\n"
+		     "                                             and a profile of each for later\n"},
 	{.name = NULL},
 };

@@ -36,6 +36,10 @@ enum {
 	OPTION_FROM,
 	OPTION_EXE,
 	OPTION_JSON,
+	OPTION_TIMEOUT,
+	OPTION_IDLE,
+	OPTION_SIGNAL,
+	OPTION_GRACE,
 	OPTION_NAME,
 	OPTION_ALL,
 	OPTION_EVERY,
@@ -280,6 +284,34 @@ static bool take_log_format(struct invocation *invocation, const char *argument)
 	return usage_error("--log-format '%s': it is plain or json", argument);
 }
 
+static bool take_timeout(struct invocation *invocation, const char *argument)
+{
+	if (value_duration(argument, &invocation->run.timeout_ns))
+		return true;
+	return usage_error("--timeout '%s': not a positive duration such as 9m or 90s", argument);
+}
+
+static bool take_idle(struct invocation *invocation, const char *argument)
+{
+	if (value_duration(argument, &invocation->run.idle_ns))
+		return true;
+	return usage_error("--idle '%s': not a positive duration such as 2m", argument);
+}
+
+static bool take_grace(struct invocation *invocation, const char *argument)
+{
+	if (value_duration(argument, &invocation->run.grace_ns))
+		return true;
+	return usage_error("--grace '%s': not a positive duration such as 10s", argument);
+}
+
+static bool take_signal(struct invocation *invocation, const char *argument)
+{
+	if (value_signal(argument, &invocation->run.signal))
+		return true;
+	return usage_error("--signal '%s': it is a name such as TERM or QUIT, or a number from 1 to 31", argument);
+}
+
 static bool take_help(struct invocation *invocation, const char *argument)
 {
 	(void)argument;
@@ -302,7 +334,7 @@ static bool take_manual(struct invocation *invocation, const char *argument)
 }
 
 const struct option_row option_table[] = {
-	{'p', "pid", "PID", GROUP_TARGET, COMMAND_CAPTURES, take_pid,
+	{'p', "pid", "PID", GROUP_TARGET, COMMAND_DUMP | COMMAND_WATCH, take_pid,
 	 "the process; repeatable, then -o names a directory or contains %p"},
 	{OPTION_FROM, "from", "FILE", GROUP_TARGET, COMMAND_DUMP, take_from,
 	 "a capture that -f raw has written earlier, here or elsewhere; - is standard input"},
@@ -315,12 +347,20 @@ const struct option_row option_table[] = {
 	 "every Go process that may be looked at, also those that start later"},
 	{OPTION_SYSTEM, "system", NULL, GROUP_TARGET, COMMAND_CAPTURES, take_system,
 	 "also the runtime's own goroutines"},
-	{OPTION_FILTER, "filter", "EXPR", GROUP_TARGET, COMMAND_CAPTURES, take_filter,
+	{OPTION_FILTER, "filter", "EXPR", GROUP_TARGET, COMMAND_DUMP | COMMAND_WATCH, take_filter,
 	 "only goroutines for which EXPR holds, in every format; repeatable: all must hold. Tests are state, wait, "
 	 "func, package, creator, label.NAME (= equals, ~ regular expression, != and !~ negated), goid, parent, age "
 	 "(= < <= > >=), locked, system, leaked, ambiguous, unreadable; joined by and, or, not and parentheses"},
-	{OPTION_LIMIT, "limit", "N[:SEED]", GROUP_TARGET, COMMAND_CAPTURES, take_limit,
+	{OPTION_LIMIT, "limit", "N[:SEED]", GROUP_TARGET, COMMAND_DUMP | COMMAND_WATCH, take_limit,
 	 "only a sample of N of them; the same SEED (default 0) prefers the same goroutines in every capture"},
+	{OPTION_TIMEOUT, "timeout", "D", GROUP_WHEN, COMMAND_RUN, take_timeout,
+	 "time is up D after the start, such as 9m: a minute less than what the CI system allows"},
+	{OPTION_IDLE, "idle", "D", GROUP_WHEN, COMMAND_RUN, take_idle,
+	 "time is up when the command and all that it started have used no processor time for D"},
+	{OPTION_SIGNAL, "signal", "S", GROUP_WHEN, COMMAND_RUN, take_signal,
+	 "what ends the processes when time is up (default TERM)"},
+	{OPTION_GRACE, "grace", "D", GROUP_WHEN, COMMAND_RUN, take_grace,
+	 "how long they may take to end; then they are killed (default 10s)"},
 	{OPTION_EVERY, "every", "D", GROUP_WHEN, COMMAND_WATCH, take_every,
 	 "capture now and then once every D, such as 60s; what is missed because a capture took longer is skipped"},
 	{OPTION_ONCE, "once", NULL, GROUP_WHEN, COMMAND_WATCH, take_once, "capture once and end: for cron"},
@@ -338,7 +378,7 @@ const struct option_row option_table[] = {
 	 "neither functions nor lines"},
 	{OPTION_FULL, "full", NULL, GROUP_OUTPUT, COMMAND_DUMP, take_full,
 	 "a report on a terminal shows every group and whole stacks, not only what one screen holds"},
-	{OPTION_RUNTIME_FRAMES, "runtime-frames", NULL, GROUP_OUTPUT, COMMAND_DUMP, take_runtime_frames,
+	{OPTION_RUNTIME_FRAMES, "runtime-frames", NULL, GROUP_OUTPUT, COMMAND_DUMP | COMMAND_RUN, take_runtime_frames,
 	 "a report shows the frames of the runtime, too"},
 	{OPTION_STATS, "stats", "FILE", GROUP_OUTPUT, COMMAND_DUMP, take_stats,
 	 "write what each capture cost and how it was made, one JSON object a line; - is standard output"},
@@ -363,7 +403,8 @@ const struct option_row option_table[] = {
 	{OPTION_MAX_FRAMES, "max-frames", "N|go", GROUP_CAPTURE, COMMAND_CAPTURES, take_max_frames,
 	 "frames kept of a stack, its innermost and outermost halves (default 4096); go cuts where that Go version's "
 	 "own profile cuts"},
-	{'q', "quiet", NULL, GROUP_MESSAGES, COMMAND_CAPTURES, take_quiet, "no summary; errors and warnings only"},
+	{'q', "quiet", NULL, GROUP_MESSAGES, COMMAND_DUMP | COMMAND_WATCH, take_quiet,
+	 "no summary; errors and warnings only"},
 	{OPTION_LOG_FORMAT, "log-format", "plain|json", GROUP_MESSAGES, COMMAND_WATCH, take_log_format,
 	 "how the log on standard error is written (default plain)"},
 	{'v', "verbose", NULL, GROUP_MESSAGES, COMMAND_DUMP, take_verbose,
@@ -489,6 +530,8 @@ static bool parse_command(int *argc, char ***argv, struct invocation *invocation
 static bool parse_environment(struct invocation *invocation)
 {
 	const char *sources = getenv("GOSTACKDUMP_SOURCES");
+	const char *tracer = getenv("GOSTACKDUMP_TRACER");
+	invocation->run.by_thread = tracer != NULL && strcmp(tracer, "thread") == 0;
 	if (sources == NULL ||
 	    value_sources(sources, &invocation->capture.allgs_sources, &invocation->capture.layout_sources))
 		return true;

@@ -426,7 +426,7 @@ static unsigned screen_size(const char *name, unsigned size)
 	return text != NULL && value_number(text, 1, 10000, &number) ? (unsigned)number : size;
 }
 
-static struct gsd_write_options write_options(const struct invocation *invocation, int descriptor)
+struct gsd_write_options output_options(const struct invocation *invocation, int descriptor)
 {
 	struct gsd_write_options options = {.size = sizeof options, .runtime_frames = invocation->runtime_frames};
 	struct winsize size = {0};
@@ -446,7 +446,7 @@ static struct gsd_write_options write_options(const struct invocation *invocatio
 static bool write_descriptor(const struct invocation *invocation, const struct output *output, int descriptor,
 			     struct gsd_capture *capture)
 {
-	struct gsd_write_options options = write_options(invocation, descriptor);
+	struct gsd_write_options options = output_options(invocation, descriptor);
 	struct gsd_error *error = gsd_capture_write(capture, output->format->id, descriptor, &options);
 	if (error == NULL)
 		return true;
@@ -482,7 +482,7 @@ bool output_write(const struct invocation *invocation, const struct output *outp
 		return write_descriptor(invocation, output, output->descriptor, capture);
 	if (is_device(path))
 		return write_device(invocation, output, path, capture);
-	struct gsd_write_options options = write_options(invocation, -1);
+	struct gsd_write_options options = output_options(invocation, -1);
 	struct gsd_error *error = gsd_capture_write_file(capture, output->format->id, path, &options);
 	if (error == NULL)
 		return true;

@@ -56,6 +56,9 @@ char *output_place(const struct output *output, const struct origin *origin);
 bool output_write(const struct invocation *invocation, const struct output *output, const char *path,
 		  struct gsd_capture *capture);
 
+/** How a capture is written to @p descriptor: as wide and colourful as what is behind it. */
+struct gsd_write_options output_options(const struct invocation *invocation, int descriptor);
+
 /** Writes @p size bytes of @p text to PATH as the library writes captures: whole or not at all. False after a message.
  */
 bool text_write(const char *path, const char *text, size_t size);

@@ -55,20 +55,6 @@ static bool inspect_all(const struct processes *processes, struct table *table)
 
 /* ---- for people ------------------------------------------------------------------------------------------------- */
 
-/* The two largest units: "3d4h", "12m5s". */
-static void format_age(uint64_t ns, char *text, size_t size)
-{
-	uint64_t seconds = ns / UINT64_C(1000000000);
-	if (seconds >= 86400)
-		snprintf(text, size, "%" PRIu64 "d%" PRIu64 "h", seconds / 86400, seconds / 3600 % 24);
-	else if (seconds >= 3600)
-		snprintf(text, size, "%" PRIu64 "h%" PRIu64 "m", seconds / 3600, seconds / 60 % 60);
-	else if (seconds >= 60)
-		snprintf(text, size, "%" PRIu64 "m%" PRIu64 "s", seconds / 60, seconds % 60);
-	else
-		snprintf(text, size, "%" PRIu64 "s", seconds);
-}
-
 static unsigned columns(void)
 {
 	const char *text = getenv("COLUMNS");
@@ -102,7 +88,7 @@ static void print_row(const struct row *row, unsigned width)
 {
 	char age[32], goroutines[24] = "-";
 	const struct gsd_inspection *inspection = &row->inspection;
-	format_age(row->process->age_ns, age, sizeof age);
+	duration_format(row->process->age_ns, age, sizeof age);
 	if (inspection->counted)
 		snprintf(goroutines, sizeof goroutines, "%" PRIu64, inspection->count.goroutines);
 	int used = printf("%7d %-9s %10s %7" PRIu64 " %7s %-8s %-6s ", row->process->pid,

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "cli/values.h"
 
+#include <inttypes.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "gostackdump.h"
@@ -160,4 +162,36 @@ bool value_sources(const char *text, unsigned *allgs_ret, unsigned *layout_ret)
 	*allgs_ret = allgs;
 	*layout_ret = layout;
 	return true;
+}
+
+void duration_format(uint64_t ns, char *text, size_t size)
+{
+	uint64_t seconds = ns / UINT64_C(1000000000);
+	if (seconds >= 86400)
+		snprintf(text, size, "%" PRIu64 "d%" PRIu64 "h", seconds / 86400, seconds / 3600 % 24);
+	else if (seconds >= 3600)
+		snprintf(text, size, "%" PRIu64 "h%" PRIu64 "m", seconds / 3600, seconds / 60 % 60);
+	else if (seconds >= 60)
+		snprintf(text, size, "%" PRIu64 "m%" PRIu64 "s", seconds / 60, seconds % 60);
+	else
+		snprintf(text, size, "%" PRIu64 "s", seconds);
+}
+
+bool value_signal(const char *text, int *signal_ret)
+{
+	uint64_t number;
+	if (value_number(text, 1, 31, &number)) {
+		*signal_ret = (int)number;
+		return true;
+	}
+	if (strncmp(text, "SIG", 3) == 0)
+		text += 3;
+	for (int i = 1; i < 32; i++) {
+		const char *name = sigabbrev_np(i);
+		if (name != NULL && strcmp(name, text) == 0) {
+			*signal_ret = i;
+			return true;
+		}
+	}
+	return false;
 }

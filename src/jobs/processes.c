@@ -62,18 +62,19 @@ static bool parse_stat(char *text, struct process *process)
 	char state;
 	int parent;
 	unsigned flags;
-	uint64_t user_ticks, kernel_ticks;
+	uint64_t user_ticks, kernel_ticks, children_user_ticks, children_kernel_ticks;
 	if (open == NULL || close == NULL || close < open)
 		return false;
 	if (sscanf(close + 1,
-		   " %c %d %*d %*d %*d %*d %u %*u %*u %*u %*u %" SCNu64 " %" SCNu64 " %*d %*d %*d %*d %" SCNu64
-		   " %*d %" SCNu64,
-		   &state, &parent, &flags, &user_ticks, &kernel_ticks, &process->threads, &process->started) != 7)
+		   " %c %d %*d %*d %*d %*d %u %*u %*u %*u %*u %" SCNu64 " %" SCNu64 " %" SCNu64 " %" SCNu64
+		   " %*d %*d %" SCNu64 " %*d %" SCNu64,
+		   &state, &parent, &flags, &user_ticks, &kernel_ticks, &children_user_ticks, &children_kernel_ticks,
+		   &process->threads, &process->started) != 9)
 		return false;
 	*close = '\0';
 	snprintf(process->comm, sizeof process->comm, "%s", open + 1);
 	process->parent = parent;
-	process->cpu_ticks = user_ticks + kernel_ticks;
+	process->cpu_ticks = user_ticks + kernel_ticks + children_user_ticks + children_kernel_ticks;
 	process->age_ns = age_of(process->started);
 	/* The first thread may have ended before the others. */
 	bool ended = state == 'X' || (state == 'Z' && process->threads < 2);
@@ -141,6 +142,49 @@ bool processes_list(struct processes *processes_ret)
 		qsort(processes.items, processes.count, sizeof *processes.items, by_pid);
 	*processes_ret = processes;
 	return true;
+}
+
+static const struct process *find(const struct processes *processes, pid_t pid)
+{
+	size_t low = 0;
+	size_t high = processes->count;
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+		if (processes->items[middle].pid == pid)
+			return &processes->items[middle];
+		if (processes->items[middle].pid < pid)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return NULL;
+}
+
+/* The list is no single moment: a line of parents may break, or go in a circle. */
+static bool descends(const struct processes *processes, const struct process *process, pid_t root)
+{
+	for (size_t steps = 0; process != NULL && steps <= processes->count; steps++) {
+		if (process->parent == root)
+			return true;
+		process = find(processes, process->parent);
+	}
+	return false;
+}
+
+void processes_keep_descendants(struct processes *processes, pid_t root)
+{
+	bool *keeps = calloc(processes->count + 1, sizeof *keeps);
+	size_t kept = 0;
+	for (size_t i = 0; keeps != NULL && i < processes->count; i++)
+		keeps[i] = descends(processes, &processes->items[i], root);
+	for (size_t i = 0; i < processes->count; i++) {
+		if (keeps != NULL && keeps[i])
+			processes->items[kept++] = processes->items[i];
+		else
+			free(processes->items[i].command);
+	}
+	processes->count = kept;
+	free(keeps);
 }
 
 void processes_free(struct processes *processes)

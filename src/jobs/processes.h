@@ -15,7 +15,7 @@ struct process {
 	uint64_t started; /**< clock ticks after the machine's start: with the pid it names one process for ever */
 	uint64_t age_ns;  /**< since it was started */
 	uint64_t threads;
-	uint64_t cpu_ticks; /**< processor time used so far, in clock ticks; without its children */
+	uint64_t cpu_ticks; /**< processor time used so far, in clock ticks, its ended children included */
 	uid_t user;
 	char comm[17]; /**< what the kernel calls it; any bytes */
 	char *command; /**< its arguments with spaces between; "" when they cannot be read; any bytes */
@@ -29,6 +29,9 @@ struct processes {
 /** Lists them. False (with errno) when /proc cannot be read or memory is short; nothing is to be freed then. */
 bool processes_list(struct processes *processes_ret);
 void processes_free(struct processes *processes);
+
+/** Those of @p processes whose line of parents leads to @p root, in order of pid; takes them out of it. */
+void processes_keep_descendants(struct processes *processes, pid_t root);
 
 /** One of them. False when @p pid is none, or a kernel thread, or has ended. `command` is to be freed. */
 bool process_read(pid_t pid, struct process *process_ret);

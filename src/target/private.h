@@ -29,6 +29,7 @@ struct gsd_process {
 	int exe;
 	char *exe_path;
 	bool other_pid_namespace; /**< it numbers its threads differently than we do */
+	_Atomic uint64_t *stopped_since; /**< NULL: a child makes the stops */
 	struct gsd_arena strings;
 	struct gsd_mapping_array mappings;
 	struct gsd_target_memory memory;

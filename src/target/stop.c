@@ -13,6 +13,7 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <poll.h>
+#include <pthread.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
@@ -134,6 +135,31 @@ static void run_tracer(struct gsd_tracer *tracer, uint8_t *stack, uint64_t max_p
 		outcome->end_ns = gsd_now_ns();
 		syscall(SYS_close, pidfd);
 	}
+	syscall(SYS_rt_sigprocmask, (long)SIG_SETMASK, &before, NULL, sizeof before);
+}
+
+/*
+ * The tracer as a thread of ours: to the kernel's checks it is this process. Nobody can end it but whoever ends us.
+ */
+static void run_tracer_thread(struct gsd_tracer *tracer, uint8_t *stack, struct outcome *outcome)
+{
+	kernel_signals all = ~(kernel_signals)0;
+	kernel_signals before;
+	pthread_attr_t attributes;
+	pthread_t thread;
+	/* The thread is made with this mask. */
+	syscall(SYS_rt_sigprocmask, (long)SIG_SETMASK, &all, &before, sizeof all);
+	int errnum = pthread_attr_init(&attributes);
+	if (errnum == 0) {
+		errnum = pthread_attr_setstack(&attributes, stack + GUARD_SIZE, STACK_SIZE - GUARD_SIZE);
+		if (errnum == 0)
+			errnum = pthread_create(&thread, &attributes, gsd_tracer_thread, tracer);
+		pthread_attr_destroy(&attributes);
+	}
+	if (errnum == 0)
+		pthread_join(thread, NULL);
+	outcome->clone_errnum = errnum;
+	outcome->end_ns = gsd_now_ns();
 	syscall(SYS_rt_sigprocmask, (long)SIG_SETMASK, &before, NULL, sizeof before);
 }
 
@@ -269,7 +295,8 @@ struct gsd_error *gsd_process_stop(struct gsd_process *process, uint64_t max_pau
 {
 	if (max_pause_ns == 0)
 		max_pause_ns = SECOND_NS;
-	struct gsd_tracer tracer = {.tasks = -1, .window = window, .context = context};
+	struct gsd_tracer tracer = {
+		.tasks = -1, .window = window, .context = context, .stopped_since = process->stopped_since};
 	struct outcome outcome = {0};
 	struct gsd_error *error = make_tracer(process, threads, &tracer);
 	uint8_t *stack = error == NULL ? make_stack() : NULL;
@@ -277,7 +304,10 @@ struct gsd_error *gsd_process_stop(struct gsd_process *process, uint64_t max_pau
 		error = gsd_error_no_memory();
 	if (error == NULL) {
 		gsd_touch_code();
-		run_tracer(&tracer, stack, max_pause_ns, &outcome);
+		if (process->stopped_since != NULL)
+			run_tracer_thread(&tracer, stack, &outcome);
+		else
+			run_tracer(&tracer, stack, max_pause_ns, &outcome);
 		error = error_of(process, &tracer, &outcome, max_pause_ns);
 	}
 	unmake_stack(stack);
@@ -291,6 +321,11 @@ struct gsd_error *gsd_process_stop(struct gsd_process *process, uint64_t max_pau
 	}
 	*figures_ret = tracer.figures;
 	return NULL;
+}
+
+void gsd_process_stop_by_thread(struct gsd_process *process, _Atomic uint64_t *stopped_since)
+{
+	process->stopped_since = stopped_since;
 }
 
 struct gsd_error *gsd_process_thread_capacity(struct gsd_process *process, size_t *capacity_ret)

@@ -34,6 +34,13 @@ GSD_MUST_CHECK struct gsd_error *gsd_process_stop(struct gsd_process *process, u
 						  struct gsd_stop_figures *figures_ret);
 /** Its threads by their ids, as GSD_THREAD_RUNS, without touching them: a new array that the caller frees. */
 GSD_MUST_CHECK struct gsd_error *gsd_process_list_threads(struct gsd_process *process, struct gsd_threads *threads_ret);
+/**
+ * From here on a stop of @p process is made by a thread of this process instead of a child: where Yama lets only
+ * ancestors trace, a child of an ancestor is none. Then @p max_pause_ns does not hold: whoever guards this process
+ * reads in @p stopped_since (borrowed) since when a stop has been lasting (CLOCK_MONOTONIC ns; 0: there is none), and
+ * ends it by ending this process.
+ */
+void gsd_process_stop_by_thread(struct gsd_process *process, _Atomic uint64_t *stopped_since);
 /** How many threads the process has now, with slack for those that start meanwhile. */
 GSD_MUST_CHECK struct gsd_error *gsd_process_thread_capacity(struct gsd_process *process, size_t *capacity_ret);
 

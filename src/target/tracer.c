@@ -56,6 +56,8 @@ static void enter_stage(struct gsd_tracer *tracer, enum gsd_tracer_stage stage, 
 {
 	atomic_store(&tracer->stage_ns, now);
 	atomic_store(&tracer->stage, (int)stage);
+	if (tracer->stopped_since != NULL)
+		atomic_store(tracer->stopped_since, stage == GSD_STAGE_STOPPING ? now : 0);
 }
 
 static bool fail(struct gsd_tracer *tracer, enum gsd_tracer_step step, int errnum, pid_t thread)
@@ -524,6 +526,20 @@ void gsd_tracer_release(struct gsd_tracer *tracer)
 	enter_stage(tracer, GSD_STAGE_RELEASED, tracer->release_ns);
 }
 
+static void run_window(struct gsd_tracer *tracer)
+{
+	tracer->window(tracer, tracer->context);
+	if (atomic_load(&tracer->stage) != GSD_STAGE_RELEASED)
+		gsd_tracer_release(tracer);
+	tracer->finished = true;
+}
+
+void *gsd_tracer_thread(void *argument)
+{
+	run_window(argument);
+	return NULL;
+}
+
 int gsd_tracer_main(void *argument)
 {
 	struct gsd_tracer *tracer = argument;
@@ -533,9 +549,6 @@ int gsd_tracer_main(void *argument)
 		return 1;
 	}
 	(void)setsid();
-	tracer->window(tracer, tracer->context);
-	if (atomic_load(&tracer->stage) != GSD_STAGE_RELEASED)
-		gsd_tracer_release(tracer);
-	tracer->finished = true;
+	run_window(tracer);
 	return 0;
 }

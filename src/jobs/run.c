@@ -1,0 +1,364 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "jobs/run.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/mman.h>
+#include <sys/pidfd.h>
+#include <sys/prctl.h>
+#include <sys/signalfd.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "jobs/tree.h"
+
+#define SECOND_NS UINT64_C(1000000000)
+/* How often the first guard looks at a stop that is under way. */
+#define GUARD_MS 20
+/* Beyond --max-pause: the guard is the last resort, for a stop that hangs. */
+#define GUARD_SLACK_NS (SECOND_NS / 2)
+/* An idle Go program still uses a tick of processor time now and then, for its collector and its monitor. */
+#define TICK_FREE_NS (10 * SECOND_NS)
+#define IDLE_LOOKS   8 /* in the time that makes it idle */
+
+/* Those that are handed on to the command. The terminal's own (^C, ^\) it gets by itself. */
+static const int handed_on[] = {SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR2, SIGALRM};
+
+/* What both guards see. */
+struct shared {
+	uint64_t stopped_since; /* CLOCK_MONOTONIC ns; 0: the keeper stops nothing itself */
+	atomic_bool dumping;
+	atomic_bool time_up;
+};
+
+struct run {
+	const struct run_plan *plan;
+	const struct run_hooks *hooks;
+	struct shared *shared;
+	sigset_t before; /* the mask that the command gets */
+	int signals;
+	int waker; /* eventfd: the keeper begins to dump */
+	pid_t command;
+	bool ended;
+	int wait_status;
+	uint64_t started_ns;
+};
+
+static uint64_t now_ns(void)
+{
+	struct timespec now;
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * SECOND_NS + (uint64_t)now.tv_nsec;
+}
+
+static void say(const struct run *run, const char *format, ...) __attribute__((format(printf, 2, 3)));
+static void say(const struct run *run, const char *format, ...)
+{
+	char text[512];
+	va_list arguments;
+	va_start(arguments, format);
+	vsnprintf(text, sizeof text, format, arguments);
+	va_end(arguments);
+	run->hooks->say(run->hooks->context, text);
+}
+
+static void fill_signals(sigset_t *set, bool children)
+{
+	sigemptyset(set);
+	sigaddset(set, SIGUSR1);
+	if (children)
+		sigaddset(set, SIGCHLD);
+	for (size_t i = 0; i < sizeof handed_on / sizeof handed_on[0]; i++)
+		sigaddset(set, handed_on[i]);
+}
+
+static int exit_status(int wait_status)
+{
+	return WIFSIGNALED(wait_status) ? RUN_SIGNAL_BASE + WTERMSIG(wait_status) : WEXITSTATUS(wait_status);
+}
+
+static void note_end(void *context, int wait_status)
+{
+	struct run *run = context;
+	run->ended = true;
+	run->wait_status = wait_status;
+}
+
+/* ---- the command ---- */
+
+/* In the child. What was blocked, ignored or opened for us is not the command's business. */
+static void become_command(const struct run *run, int failure)
+{
+	signal(SIGPIPE, SIG_DFL);
+	signal(SIGXFSZ, SIG_DFL);
+	sigprocmask(SIG_SETMASK, &run->before, NULL);
+	execvp(run->plan->command[0], run->plan->command);
+	int errnum = errno;
+	while (write(failure, &errnum, sizeof errnum) < 0 && errno == EINTR)
+		;
+	_exit(RUN_FAILED);
+}
+
+/* 0, or the status to exit with. */
+static int start_command(struct run *run)
+{
+	int failure[2];
+	int errnum = 0;
+	if (pipe2(failure, O_CLOEXEC) != 0) {
+		say(run, "cannot start %s: %s", run->plan->command[0], strerror(errno));
+		return RUN_FAILED;
+	}
+	run->started_ns = now_ns();
+	run->command = fork();
+	if (run->command == 0) {
+		close(failure[0]);
+		become_command(run, failure[1]);
+	}
+	close(failure[1]);
+	ssize_t got = run->command < 0 ? 0 : read(failure[0], &errnum, sizeof errnum);
+	while (got < 0 && errno == EINTR)
+		got = read(failure[0], &errnum, sizeof errnum);
+	close(failure[0]);
+	if (run->command < 0) {
+		say(run, "cannot start %s: %s", run->plan->command[0], strerror(errno));
+		return RUN_FAILED;
+	}
+	if (got != sizeof errnum)
+		return 0;
+	waitpid(run->command, NULL, 0);
+	say(run, "cannot start %s: %s", run->plan->command[0], strerror(errnum));
+	return errnum == ENOENT ? RUN_NOT_FOUND : RUN_NOT_RUN;
+}
+
+/* ---- the keeper ---- */
+
+static void dump_tree(struct run *run, enum run_occasion occasion)
+{
+	struct processes tree;
+	const uint64_t one = 1;
+	uint64_t elapsed_ns = now_ns() - run->started_ns;
+	if (!tree_list(&tree)) {
+		say(run, "cannot list the processes in /proc: %s", strerror(errno));
+		return;
+	}
+	atomic_store(&run->shared->dumping, true);
+	(void)!write(run->waker, &one, sizeof one);
+	run->hooks->dump(run->hooks->context, occasion, elapsed_ns, &tree, &run->shared->stopped_since);
+	atomic_store(&run->shared->dumping, false);
+	processes_free(&tree);
+}
+
+static void end_tree(struct run *run, int signal)
+{
+	size_t killed = tree_end(signal, run->plan->grace_ns, run->command, note_end, run);
+	if (killed > 0)
+		say(run, "%zu process%s did not end on signal %d and %s killed", killed, killed == 1 ? "" : "es",
+		    signal, killed == 1 ? "was" : "were");
+}
+
+/* The command has ended; what it has left behind ends too. */
+static void end_rest(struct run *run)
+{
+	struct processes tree;
+	if (!tree_list(&tree))
+		return;
+	size_t count = tree.count;
+	if (count > 0)
+		say(run, "the command has ended and left %zu process%s running (%s, pid %d%s): ending %s", count,
+		    count == 1 ? "" : "es", tree.items[0].comm, tree.items[0].pid, count == 1 ? "" : ", …",
+		    count == 1 ? "it" : "them");
+	processes_free(&tree);
+	if (count > 0)
+		end_tree(run, run->plan->signal);
+}
+
+static void take_signal(struct run *run)
+{
+	struct signalfd_siginfo info;
+	if (read(run->signals, &info, sizeof info) != sizeof info)
+		return;
+	int number = (int)info.ssi_signo;
+	if (number == SIGCHLD)
+		(void)tree_reap(run->command, note_end, run);
+	else if (number == SIGUSR1)
+		dump_tree(run, RUN_SIGNAL);
+	else if (info.ssi_code != SI_KERNEL && !run->ended)
+		kill(run->command, number);
+}
+
+/* Since when the tree has used no processor time. */
+struct idleness {
+	uint64_t since_ns;
+	uint64_t ticks;
+	uint64_t next_look_ns;
+};
+
+static bool is_idle(const struct run *run, struct idleness *idleness, uint64_t now)
+{
+	struct processes tree;
+	uint64_t every = run->plan->idle_ns / IDLE_LOOKS;
+	if (run->plan->idle_ns == 0 || now < idleness->next_look_ns || !tree_list(&tree))
+		return false;
+	uint64_t ticks = tree_cpu_ticks(&tree);
+	processes_free(&tree);
+	idleness->next_look_ns = now + (every > SECOND_NS ? SECOND_NS : every);
+	uint64_t free_ticks = 1 + (now - idleness->since_ns) / TICK_FREE_NS;
+	if (ticks < idleness->ticks || ticks > idleness->ticks + free_ticks) {
+		idleness->ticks = ticks;
+		idleness->since_ns = now;
+	}
+	return now - idleness->since_ns >= run->plan->idle_ns;
+}
+
+static int wait_ms(const struct run *run, const struct idleness *idleness, uint64_t now)
+{
+	uint64_t next = UINT64_MAX;
+	if (run->plan->timeout_ns != 0)
+		next = run->started_ns + run->plan->timeout_ns;
+	if (run->plan->idle_ns != 0 && idleness->next_look_ns < next)
+		next = idleness->next_look_ns;
+	if (next == UINT64_MAX)
+		return -1;
+	if (next <= now)
+		return 0;
+	uint64_t ms = (next - now) / 1000000 + 1;
+	return ms > 60000 ? 60000 : (int)ms;
+}
+
+/* Until the command has ended or its time is up; the status to exit with. */
+static int keep(struct run *run)
+{
+	struct idleness idleness = {.since_ns = run->started_ns};
+	struct pollfd source = {.fd = run->signals, .events = POLLIN};
+	pid_t first_guard = getppid();
+	while (!run->ended) {
+		uint64_t now = now_ns();
+		bool timeout = run->plan->timeout_ns != 0 && now >= run->started_ns + run->plan->timeout_ns;
+		if (timeout || is_idle(run, &idleness, now)) {
+			atomic_store(&run->shared->time_up, true);
+			dump_tree(run, timeout ? RUN_TIMEOUT : RUN_IDLE);
+			end_tree(run, run->plan->signal);
+			return RUN_TIME_UP;
+		}
+		if (poll(&source, 1, wait_ms(run, &idleness, now)) > 0)
+			take_signal(run);
+		if (getppid() != first_guard) { /* it was killed: nobody waits for us */
+			end_tree(run, run->plan->signal);
+			return RUN_FAILED;
+		}
+	}
+	end_rest(run);
+	return exit_status(run->wait_status);
+}
+
+static int keeper_main(struct run *run)
+{
+	sigset_t set;
+	/* Tells when the first guard has died: getppid() says another one then. */
+	prctl(PR_SET_PDEATHSIG, SIGHUP);
+	prctl(PR_SET_NAME, "gostackdump-run");
+	fill_signals(&set, true);
+	sigprocmask(SIG_BLOCK, &set, NULL);
+	run->signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+	if (run->signals < 0 || !tree_adopt_orphans()) {
+		say(run, "cannot watch over the command: %s", strerror(errno));
+		return RUN_FAILED;
+	}
+	int failed = start_command(run);
+	return failed != 0 ? failed : keep(run);
+}
+
+/* ---- the first guard ---- */
+
+static bool stop_hangs(const struct run *run)
+{
+	uint64_t since = __atomic_load_n(&run->shared->stopped_since, __ATOMIC_SEQ_CST);
+	return since != 0 && now_ns() > since + run->plan->max_pause_ns + GUARD_SLACK_NS;
+}
+
+static void hand_on(const struct run *run, pid_t keeper)
+{
+	struct signalfd_siginfo info;
+	if (read(run->signals, &info, sizeof info) == sizeof info && info.ssi_code != SI_KERNEL)
+		kill(keeper, (int)info.ssi_signo);
+}
+
+/* Until the keeper has ended; its wait status. */
+static int guard(const struct run *run, pid_t keeper, int pidfd)
+{
+	struct pollfd sources[] = {{.fd = pidfd, .events = POLLIN},
+				   {.fd = run->signals, .events = POLLIN},
+				   {.fd = run->waker, .events = POLLIN}};
+	int status = 0;
+	uint64_t count;
+	for (;;) {
+		bool dumping = atomic_load(&run->shared->dumping);
+		int ready = poll(sources, 3, dumping ? GUARD_MS : -1);
+		if (ready > 0 && sources[0].revents != 0)
+			break;
+		if (ready > 0 && sources[1].revents != 0)
+			hand_on(run, keeper);
+		if (ready > 0 && sources[2].revents != 0)
+			(void)!read(run->waker, &count, sizeof count);
+		if (stop_hangs(run)) {
+			say(run, "a stop has lasted for longer than --max-pause: it is ended, and with it the dump");
+			kill(keeper, SIGKILL);
+		}
+	}
+	while (waitpid(keeper, &status, 0) < 0 && errno == EINTR)
+		;
+	return status;
+}
+
+static int guard_main(struct run *run, pid_t keeper)
+{
+	sigset_t set;
+	fill_signals(&set, false);
+	run->signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+	int pidfd = pidfd_open(keeper, 0);
+	int status = 0;
+	if (run->signals >= 0 && pidfd >= 0)
+		status = guard(run, keeper, pidfd);
+	else
+		waitpid(keeper, &status, 0);
+	if (!WIFSIGNALED(status))
+		return WEXITSTATUS(status);
+	/* The tree is ours now. */
+	if (!stop_hangs(run))
+		say(run, "the process that watched over the command was killed by signal %d: ending everything",
+		    WTERMSIG(status));
+	(void)tree_end(run->plan->signal, run->plan->grace_ns, 0, NULL, NULL);
+	return atomic_load(&run->shared->time_up) ? RUN_TIME_UP : RUN_FAILED;
+}
+
+int run_command(const struct run_plan *plan, const struct run_hooks *hooks)
+{
+	struct run run = {.plan = plan, .hooks = hooks};
+	sigset_t set;
+	run.shared = mmap(NULL, sizeof *run.shared, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	run.waker = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (run.shared == MAP_FAILED || run.waker < 0 || !tree_adopt_orphans()) {
+		say(&run, "cannot watch over a command: %s", strerror(errno));
+		return RUN_FAILED;
+	}
+	/* Before there is anyone to hand signals to, they wait. */
+	fill_signals(&set, false);
+	sigprocmask(SIG_BLOCK, &set, &run.before);
+	pid_t keeper = fork();
+	if (keeper < 0) {
+		say(&run, "cannot watch over a command: %s", strerror(errno));
+		return RUN_FAILED;
+	}
+	if (keeper == 0)
+		_exit(keeper_main(&run));
+	return guard_main(&run, keeper);
+}

@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "jobs/tree.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#define LOOK_NS   UINT64_C(10000000) /* how often it is looked whether all have ended */
+#define MAX_WAVES 1000               /* of SIGKILL: what starts processes faster than they can be killed ends first */
+
+bool tree_adopt_orphans(void)
+{
+	return prctl(PR_SET_CHILD_SUBREAPER, 1L, 0L, 0L, 0L) == 0;
+}
+
+bool tree_list(struct processes *processes_ret)
+{
+	if (!processes_list(processes_ret))
+		return false;
+	processes_keep_descendants(processes_ret, getpid());
+	return true;
+}
+
+bool tree_reap(pid_t watched, void (*ended)(void *context, int wait_status), void *context)
+{
+	int status;
+	pid_t pid;
+	while ((pid = waitpid(-1, &status, WNOHANG)) > 0 || (pid < 0 && errno == EINTR))
+		if (pid == watched && ended != NULL)
+			ended(context, status);
+	return pid == 0;
+}
+
+static uint64_t now_ns(void)
+{
+	struct timespec now;
+	return clock_gettime(CLOCK_MONOTONIC, &now) != 0
+		       ? 0
+		       : (uint64_t)now.tv_sec * UINT64_C(1000000000) + (uint64_t)now.tv_nsec;
+}
+
+static void wait_a_little(void)
+{
+	const struct timespec little = {.tv_nsec = (long)LOOK_NS};
+	nanosleep(&little, NULL);
+}
+
+/* @p signal to every process below; how many there are. */
+static size_t signal_all(int signal)
+{
+	struct processes processes;
+	if (!tree_list(&processes))
+		return 0;
+	for (size_t i = 0; i < processes.count; i++) {
+		kill(processes.items[i].pid, signal);
+		if (signal != SIGKILL)
+			kill(processes.items[i].pid, SIGCONT); /* one that is stopped cannot end politely */
+	}
+	size_t count = processes.count;
+	processes_free(&processes);
+	return count;
+}
+
+size_t tree_end(int signal, uint64_t grace_ns, pid_t watched, void (*ended)(void *context, int wait_status),
+		void *context)
+{
+	uint64_t end = now_ns() + grace_ns;
+	size_t killed = 0;
+	if (signal != SIGKILL && signal_all(signal) > 0)
+		while (tree_reap(watched, ended, context) && now_ns() < end)
+			wait_a_little();
+	for (int wave = 0; wave < MAX_WAVES && tree_reap(watched, ended, context); wave++) {
+		size_t count = signal_all(SIGKILL);
+		killed = count > killed ? count : killed;
+		wait_a_little();
+	}
+	return killed;
+}
+
+uint64_t tree_cpu_ticks(const struct processes *processes)
+{
+	struct rusage usage;
+	uint64_t ticks = 0;
+	for (size_t i = 0; i < processes->count; i++)
+		ticks += processes->items[i].cpu_ticks;
+	if (getrusage(RUSAGE_CHILDREN, &usage) == 0) {
+		uint64_t us = (uint64_t)(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) * 1000000U +
+			      (uint64_t)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec);
+		ticks += us * (uint64_t)sysconf(_SC_CLK_TCK) / 1000000U;
+	}
+	return ticks;
+}

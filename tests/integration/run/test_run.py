@@ -1,0 +1,215 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""gostackdump run: streams, statuses, signals, and that nothing of the tree is left, whoever dies."""
+
+import os
+import pty
+import select
+import signal
+import subprocess
+import time
+
+from support import GOSTACKDUMP, environment, main, sample_server
+from support_run import RunTestCase
+
+READY = "echo ready; "
+STUBBORN = "trap '' TERM; (setsid sleep 1000 &) ; " + READY + "sleep 1000 & wait; wait"
+
+
+def children_of(pid):
+    with open("/proc/%d/task/%d/children" % (pid, pid)) as children:
+        return [int(child) for child in children.read().split()]
+
+
+class Statuses(RunTestCase):
+    def test_the_status_is_that_of_the_command(self):
+        for script, expected in (("exit 0", 0), ("exit 7", 7), ("kill -TERM $$", 143), ("kill -KILL $$", 137)):
+            with self.subTest(script=script):
+                self.assertEqual((expected, b"", ""), self.done("--", "sh", "-c", script))
+
+    def test_what_cannot_be_started(self):
+        self.assertEqual(127, self.done("--", "/no/such/command")[0])
+        status, _, err = self.done("--", "no-such-command")
+        self.assertEqual(127, status)
+        self.assertIn("cannot start no-such-command: No such file", err)
+        self.assertEqual(126, self.done("--", "/etc")[0])
+
+    def test_streams_are_untouched(self):
+        run = self.run_command("--timeout", "1h", "--", "sh", "-c", "cat; echo to stderr >&2", stdin=subprocess.PIPE)
+        run.process.stdin.write(b"through\0and\xff")
+        run.process.stdin.close()
+        run.process.stdin = None
+        self.assertEqual((0, b"through\0and\xff", "to stderr\n"), run.end())
+
+    def test_the_command_has_the_dispositions_and_masks_of_its_caller(self):
+        plain = subprocess.run(["grep", "^Sig", "/proc/self/status"], stdout=subprocess.PIPE, check=True).stdout
+        _, out, _ = self.done("--", "grep", "^Sig", "/proc/self/status")
+
+        def fields(text):
+            return {line.split()[0]: line.split()[1] for line in text.splitlines() if not line.startswith(b"SigQ")}
+
+        self.assertEqual(fields(plain), fields(out))
+
+    def test_a_command_has_a_terminal_as_without_run(self):
+        controller, terminal = pty.openpty()
+        script = "test -t 0 && test -t 1 && echo yes; ps -o stat= -p $$"
+        process = subprocess.Popen(
+            ["setsid", "-c", GOSTACKDUMP, "run", "--", "sh", "-c", script],
+            stdin=terminal, stdout=terminal, stderr=terminal, env=environment(),
+        )
+        os.close(terminal)
+        out = b""
+        try:
+            while part := os.read(controller, 4096):
+                out += part
+        except OSError:
+            pass
+        os.close(controller)
+        self.assertEqual(0, process.wait())
+        lines = out.decode().split()
+        self.assertEqual("yes", lines[0])
+        self.assertIn("+", lines[1])  # in the foreground of its terminal
+
+
+class Signals(RunTestCase):
+    def test_signals_are_handed_on(self):
+        for number, name in ((signal.SIGTERM, "TERM"), (signal.SIGINT, "INT"), (signal.SIGHUP, "HUP"),
+                             (signal.SIGQUIT, "QUIT"), (signal.SIGUSR2, "USR2")):
+            with self.subTest(signal=name):
+                run = self.ready("--", "sh", "-c", "trap 'echo got %s; exit 9' %s; %swhile :; do sleep 0.01; done"
+                                 % (name, name, READY))
+                run.process.send_signal(number)
+                self.assertEqual((9, b"got %s\n" % name.encode(), ""), run.end())
+
+    def test_usr1_reports_and_nothing_else(self):
+        run = self.ready("-o", self.directory / "dumps", "--", sample_server(), stdin=subprocess.PIPE)
+        run.process.send_signal(signal.SIGUSR1)
+        err = b""
+        while b"wrote " not in err:
+            err += os.read(run.process.stderr.fileno(), 65536)
+        self.assertIn(b"main.(*shop).orderWorker", err)
+        self.assertEqual(1, len(os.listdir(self.directory / "dumps")))
+        run.process.stdin.close()
+        run.process.stdin = None
+        self.assertEqual(0, run.end()[0])
+
+    def ready(self, *arguments, **how):
+        run = self.run_command(*arguments, **how)
+        line = run.process.stdout.readline()
+        self.assertTrue(line.startswith(b"ready"), line)
+        return run
+
+
+class TimeUp(RunTestCase):
+    def open_input(self):
+        """A standard input that does not end before the test."""
+        reading, writing = os.pipe()
+        self.addCleanup(os.close, writing)
+        self.addCleanup(os.close, reading)
+        return reading
+
+    def test_the_server_that_never_ends_is_reported(self):
+        dumps = self.directory / "dumps"
+        status, _, err = self.done("--timeout", "2s", "-o", dumps, "-o", "stacks:%s" % dumps, "--", sample_server(),
+                                   stdin=self.open_input())
+        self.assertEqual(124, status)
+        self.assertIn("time is up: ", err)
+        self.assertIn("main.(*shop).orderWorker", err)
+        self.assertRegex(err, r"sample-server \(pid \d+\): its main goroutine: ")
+        names = sorted(os.listdir(dumps))
+        self.assertEqual([".pb.gz", ".txt"], sorted(name[name.index(".sample-server.") + 15:].lstrip("0123456789") for name in names))
+
+    def test_a_stop_by_this_process_itself_where_only_ancestors_may(self):
+        """As under Yama's ptrace_scope 1; what the keeper does then is done here because the environment says so."""
+        status, _, err = self.done("--timeout", "2s", "--", sample_server(), stdin=self.open_input(),
+                                   env={"GOSTACKDUMP_TRACER": "thread"})
+        self.assertEqual(124, status)
+        self.assertIn("main.(*shop).orderWorker", err)
+
+    def test_what_is_not_go_is_named_and_ended(self):
+        status, _, err = self.done("--timeout", "300ms", "--", "sh", "-c", "sleep 1000; true")
+        self.assertEqual(124, status)
+        self.assertRegex(err, r"sleep \(pid \d+\): not a Go program: sleep 1000")
+
+    def test_those_that_ignore_the_polite_signal_are_killed(self):
+        run = self.run_command("--timeout", "1s", "--grace", "200ms", "--", "sh", "-c", STUBBORN)
+        status, _, err = run.end()
+        self.assertEqual(124, status)
+        self.assertRegex(err, r"\d processes did not end on signal 15 and were killed")
+
+    def test_the_signal_can_be_chosen(self):
+        script = "trap 'echo polite; exit' INT; while :; do sleep 0.01; done"
+        status, out, _ = self.done("--timeout", "500ms", "--signal", "INT", "--", "sh", "-c", script)
+        self.assertEqual((124, b"polite\n"), (status, out))
+
+    def test_idle_is_when_nothing_uses_the_processor(self):
+        status, _, err = self.done("--idle", "2s", "--", "sleep", "1000")
+        self.assertEqual(124, status)
+        self.assertIn("nothing has moved", err)
+        script = "i=0; while [ $i -lt 50 ]; do sleep 0.1; j=0; while [ $j -lt 90000 ]; do j=$((j+1)); done; i=$((i+1)); done"
+        self.assertEqual(0, self.done("--idle", "2s", "--", "sh", "-c", script)[0])
+
+    def test_work_in_children_that_come_and_go_is_work(self):
+        script = "i=0; while [ $i -lt 50 ]; do sh -c 'j=0; while [ $j -lt 90000 ]; do j=$((j+1)); done'; sleep 0.05; i=$((i+1)); done"
+        self.assertEqual(0, self.done("--idle", "2s", "--", "sh", "-c", script)[0])
+
+
+class NothingIsLeft(RunTestCase):
+    def test_what_the_command_leaves_behind_is_ended(self):
+        status, _, err = self.done("--", "sh", "-c", "(setsid sleep 1000 &) ; sleep 1000 & exit 3")
+        self.assertEqual(3, status)
+        self.assertIn("has ended and left 2 processes running", err)
+
+    def stubborn(self):
+        run = self.run_command("--grace", "200ms", "--", "sh", "-c", STUBBORN)
+        self.assertEqual(b"ready\n", run.process.stdout.readline())
+        deadline = time.monotonic() + 60
+        while len(run.tree()) < 5 and time.monotonic() < deadline:  # what was put into the background starts when it does
+            os.sched_yield()
+        self.assertEqual(5, len(run.tree()))
+        return run
+
+    def test_when_the_keeper_is_killed_the_tree_ends(self):
+        run = self.stubborn()
+        os.kill(children_of(run.pid)[0], signal.SIGKILL)
+        status, _, err = run.end()
+        self.assertEqual(125, status)
+        self.assertIn("was killed by signal 9: ending everything", err)
+
+    def test_when_the_first_guard_is_killed_the_tree_ends(self):
+        run = self.stubborn()
+        keeper = children_of(run.pid)[0]
+        end = os.pidfd_open(keeper)
+        run.process.kill()
+        run.process.wait()
+        select.select([end], [], [], 60)
+        os.close(end)
+        run.end()
+
+    def test_as_the_first_process_of_a_container(self):
+        for script, expected in (("exit 5", 5), (STUBBORN, 124)):
+            with self.subTest(script=script):
+                status, _, err = self.done("--timeout", "1s", "--grace", "200ms", "--", "sh", "-c", script,
+                                           prefix=["unshare", "--pid", "--fork", "--mount-proc"])
+                self.assertEqual(expected, status, err)
+
+
+class Usage(RunTestCase):
+    def test_wrong_usage(self):
+        for arguments, named in (
+            ([], "which command?"),
+            (["--timeout", "9m"], "which command?"),
+            (["--timeout", "0s", "--", "true"], "--timeout '0s'"),
+            (["--idle", "soon", "--", "true"], "--idle 'soon'"),
+            (["--grace", "1d", "--", "true"], "--grace '1d'"),
+            (["--signal", "NONE", "--", "true"], "--signal 'NONE'"),
+            (["-o", "-", "--", "true"], "into a directory"),
+            (["-p", "1", "--", "true"], "--pid does not belong"),
+        ):
+            with self.subTest(arguments=arguments):
+                status, out, err = self.done(*arguments)
+                self.assertEqual((64, b""), (status, out))
+                self.assertIn(named, err)
+
+
+if __name__ == "__main__":
+    main()
