@@ -126,8 +126,8 @@ struct gsd_error *gsd_plan_reserve(struct gsd_plan *plan, const struct gsd_plan_
 	plan->pieces = gsd_allocate_touched(room->pieces, sizeof *plan->pieces);
 	plan->piece_bytes = gsd_allocate_touched(room->pieces, GSD_PIECE_BYTES);
 	plan->piece_capacity = room->pieces;
-	plan->chain.ranges = gsd_allocate_touched(room->chain, sizeof *plan->chain.ranges);
-	plan->chain.words = gsd_allocate_touched(room->chain, sizeof *plan->chain.words);
+	plan->chain.ranges = gsd_allocate_touched(2 * room->chain + 1, sizeof *plan->chain.ranges);
+	plan->chain.words = gsd_allocate_touched(2 * room->chain, sizeof *plan->chain.words);
 	plan->chain.known_count = 0;
 	if (plan->chain.ranges == NULL || plan->chain.words == NULL || plan->pieces == NULL ||
 	    plan->piece_bytes == NULL || plan->elements == NULL || plan->headers == NULL || plan->new_headers == NULL ||
@@ -248,51 +248,76 @@ static void pull_in(struct gsd_plan *plan, uint64_t address)
 		plan->elements[plan->element_count++] = address;
 }
 
-static bool in_chain(const struct gsd_chain *chain, uint64_t address)
+/*
+ * The place of a struct of the linked list among those that were known before, known_count when it is none of them.
+ * Most follow each other as they did, so that place @p next is nearly always it.
+ */
+static size_t place_in_chain(const struct gsd_chain *chain, uint64_t address, size_t next)
 {
+	if (next < chain->known_count && chain->known[next] == address)
+		return next;
 	for (size_t i = 0; i < chain->known_count; i++)
 		if (chain->known[i] == address)
-			return true;
-	return false;
+			return i;
+	return chain->known_count;
 }
 
-/* Follows what has come to the linked list at its head, then asks all structs that were known before. */
+/* Reads where the linked list begins, and of all structs that were known before what they lead to. */
+static void read_known_of_chain(struct gsd_chain *chain, struct gsd_memory *memory, uint64_t *head)
+{
+	struct gsd_range *range = chain->ranges;
+	*range++ = (struct gsd_range){.address = chain->head_address, .length = 8, .buffer = head};
+	for (size_t i = 0; i < chain->known_count; i++) {
+		*range++ = (struct gsd_range){
+			.address = chain->known[i] + chain->next_offset, .length = 8, .buffer = &chain->words[2 * i]};
+		*range++ = (struct gsd_range){.address = chain->known[i] + chain->element_offset,
+					      .length = 8,
+					      .buffer = &chain->words[2 * i + 1]};
+	}
+	gsd_memory_read_ranges(memory, chain->ranges, (size_t)(range - chain->ranges));
+}
+
+/* Both words of a struct that was not known. */
+static bool read_unknown_of_chain(const struct gsd_chain *chain, struct gsd_memory *memory, uint64_t address,
+				  uint64_t *words)
+{
+	struct gsd_range ranges[2] = {
+		{.address = address + chain->next_offset, .length = 8, .buffer = &words[0]},
+		{.address = address + chain->element_offset, .length = 8, .buffer = &words[1]},
+	};
+	gsd_memory_read_ranges(memory, ranges, 2);
+	return ranges[0].errnum == 0 && ranges[1].errnum == 0;
+}
+
+/*
+ * Follows the linked list as it is now, from its head to its end: what was known of it saves reading its structs one by
+ * one, and is not believed.
+ */
 static void read_chain(struct gsd_plan *plan, struct gsd_memory *memory)
 {
 	struct gsd_chain *chain = &plan->chain;
-	uint64_t words[2] = {0, 0};
+	uint64_t at = 0;
 	plan->chain_broken = false;
 	if (chain->head_address == 0)
 		return;
-	struct gsd_range head = {.address = chain->head_address, .length = 8, .buffer = &words[0]};
-	gsd_memory_read_ranges(memory, &head, 1);
-	plan->chain_broken = head.errnum != 0;
-	/* The end counts as known when nothing else was. */
-	for (size_t i = 0; !plan->chain_broken && !in_chain(chain, words[0]); i++) {
-		struct gsd_range next[2] = {
-			{.address = words[0] + chain->next_offset, .length = 8, .buffer = &words[0]},
-			{.address = words[0] + chain->element_offset, .length = 8, .buffer = &words[1]},
-		};
-		if (words[0] == 0 && chain->known_count == 0)
-			break;
-		if (words[0] == 0 || i == CHAIN_GROWTH) {
-			plan->chain_broken = true;
+	read_known_of_chain(chain, memory, &at);
+	plan->chain_broken = chain->ranges[0].errnum != 0 || at == 0;
+	size_t next = 0;
+	for (size_t steps = 0; !plan->chain_broken && at != 0; steps++) {
+		uint64_t words[2] = {0, 0};
+		size_t place = place_in_chain(chain, at, next);
+		bool known = place < chain->known_count && chain->ranges[1 + 2 * place].errnum == 0 &&
+			     chain->ranges[2 + 2 * place].errnum == 0;
+		if (known)
+			memcpy(words, &chain->words[2 * place], sizeof words);
+		plan->chain_broken = steps == chain->known_count + CHAIN_GROWTH ||
+				     (!known && !read_unknown_of_chain(chain, memory, at, words));
+		if (plan->chain_broken)
 			return;
-		}
-		gsd_memory_read_ranges(memory, next, 2);
-		plan->chain_broken = next[0].errnum != 0 || next[1].errnum != 0;
-		if (!plan->chain_broken)
-			pull_in(plan, words[1]);
+		pull_in(plan, words[1]);
+		at = words[0];
+		next = place + 1;
 	}
-	for (size_t i = 0; i < chain->known_count; i++)
-		chain->ranges[i] = (struct gsd_range){
-			.address = chain->known[i] + chain->element_offset, .length = 8, .buffer = &chain->words[i]};
-	gsd_memory_read_ranges(memory, chain->ranges, chain->known_count);
-	for (size_t i = 0; i < chain->known_count; i++)
-		if (chain->ranges[i].errnum == 0)
-			pull_in(plan, chain->words[i]);
-		else
-			plan->chain_broken = true;
 }
 
 /* The run that a known header's copy lies in: the runs' buffers follow each other. */

@@ -120,8 +120,8 @@ struct gsd_plan {
 
 	/*
 	 * Words that hold the address of a header that is to be read too, wherever it is in the list: one in each
-	 * struct of a linked list that only grows at its head. Where they are used, the known elements are in ascending
-	 * order.
+	 * struct of a linked list. It is followed from its head to its end. Structs that were in it before are read all
+	 * at once, the others one by one. Where they are used, the known elements are in ascending order.
 	 */
 	struct gsd_chain {
 		uint64_t head_address;    /* of the word that leads to the first struct; 0: there is no such list */
@@ -129,7 +129,7 @@ struct gsd_plan {
 		size_t element_offset;    /* in a struct: the header's address, or 0 */
 		const uint64_t *known;    /* structs that were in the list before; borrowed */
 		size_t known_count;       /* ... in the order of the list */
-		struct gsd_range *ranges; /* one of each; room made by gsd_plan_reserve() */
+		struct gsd_range *ranges; /* the head, two of each; room made by gsd_plan_reserve() */
 		uint64_t *words;
 	} chain;
 
@@ -156,7 +156,7 @@ struct gsd_plan {
 	bool element_overflow;     /* the list is longer than capacity: element_count says how long */
 	int list_errnum;           /* why the list could not be read, or 0 */
 	size_t list_length;        /* of the list */
-	bool chain_broken;         /* the linked list could not be followed to what was known of it */
+	bool chain_broken;         /* the linked list could not be followed to its end */
 };
 
 /** What the arrays of a plan must have room for. */

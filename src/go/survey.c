@@ -379,8 +379,8 @@ struct gsd_error *gsd_survey_look(struct gsd_survey *survey)
 /* ---- before the stop ---- */
 
 /*
- * The list of Ms, from its head: Ms that come are put before it. When one of them goes away meanwhile, so may what led
- * to the rest: then none is known, and the stop follows the whole list.
+ * The list of Ms, so that the stop need not read them one by one. When one of them goes away meanwhile, what is read of
+ * it may lead anywhere: the stop follows the list as it is then, and reads what is not known of it.
  */
 static struct gsd_error *read_ms(struct gsd_survey *survey)
 {

@@ -112,7 +112,7 @@ static void what_a_struct_of_the_linked_list_leads_to_is_read_once(void **state)
 	ASSERT_ELEMENTS(target, 1, 3, 7, 4);
 }
 
-static void structs_that_came_to_the_head_are_followed_to_those_that_are_known(void **state)
+static void structs_that_came_and_went_are_followed(void **state)
 {
 	struct target *target = *state;
 	for (uint64_t i = 0; i < 6; i++)
@@ -126,7 +126,8 @@ static void structs_that_came_to_the_head_are_followed_to_those_that_are_known(v
 	run(target);
 	assert_false(target->plan.chain_broken);
 	ASSERT_ELEMENTS(target, 5, 4, 2);
-	target->head = node_address(1); /* the first one has been taken out */
+	set_node(target, 0, node_address(1), HEADERS_START);
+	target->head = node_address(1); /* the first one has been taken out: what it leads to is nothing any more */
 	run(target);
 	assert_false(target->plan.chain_broken);
 	ASSERT_ELEMENTS(target, 2);
@@ -135,13 +136,43 @@ static void structs_that_came_to_the_head_are_followed_to_those_that_are_known(v
 	run(target);
 	assert_false(target->plan.chain_broken);
 	ASSERT_ELEMENTS(target, 2);
+	set_node(target, 5, 0, HEADERS_START + 5 * HEADER_SIZE); /* all that were known have gone */
+	target->head = node_address(5);
+	run(target);
+	assert_false(target->plan.chain_broken);
+	ASSERT_ELEMENTS(target, 5);
+	target->head = node_address(4);
 	target->plan.chain.known_count = 0; /* nothing was known, and the list is not empty */
 	run(target);
 	assert_false(target->plan.chain_broken);
 	ASSERT_ELEMENTS(target, 2);
 }
 
-static void a_linked_list_that_does_not_lead_to_what_is_known_is_broken(void **state)
+static void structs_that_were_overlooked_are_followed(void **state)
+{
+	struct target *target = *state;
+	const uint64_t nodes[] = {node_address(0), 0x999000, node_address(2)};
+	for (uint64_t i = 0; i < 6; i++)
+		add_nth(target, i);
+	reserve_busy(target, NULL, 0, 6, 8);
+	make_chain(target, known_nodes);
+	for (size_t i = 0; i < 5; i++)
+		set_node(target, i, i < 4 ? node_address(i + 1) : 0, HEADERS_START + i * HEADER_SIZE);
+	run(target); /* two behind the last one that was known */
+	assert_false(target->plan.chain_broken);
+	ASSERT_ELEMENTS(target, 0, 1, 2, 3, 4);
+	target->plan.chain.known = nodes; /* what was taken for one cannot be read, and one was not seen at all */
+	run(target);
+	assert_false(target->plan.chain_broken);
+	ASSERT_ELEMENTS(target, 0, 1, 2, 3, 4);
+	target->plan.chain.known = &nodes[2];
+	target->plan.chain.known_count = 1; /* all that are before the one that was known */
+	run(target);
+	assert_false(target->plan.chain_broken);
+	ASSERT_ELEMENTS(target, 0, 1, 2, 3, 4);
+}
+
+static void a_linked_list_without_an_end_is_broken(void **state)
 {
 	struct target *target = *state;
 	add_nth(target, 0);
@@ -160,17 +191,19 @@ static void a_linked_list_that_does_not_lead_to_what_is_known_is_broken(void **s
 	set_node(target, 6, node_address(5), 0); /* endless */
 	run(target);
 	assert_true(target->plan.chain_broken);
-	set_node(target, 6, 0, 0); /* it ends without having met them */
-	run(target);
-	assert_true(target->plan.chain_broken);
-	target->head = node_address(0);
+	set_node(target, 6, 0, 0);
 	run(target);
 	assert_false(target->plan.chain_broken);
-	const uint64_t nodes[] = {node_address(0), 0x999000, node_address(2)};
-	target->plan.chain.known = nodes; /* one of those that are known has gone */
+	target->head = node_address(0);
+	set_node(target, 2, node_address(0), 0); /* endless among those that were known */
 	run(target);
 	assert_true(target->plan.chain_broken);
-	target->plan.chain.known = known_nodes;
+	set_node(target, 2, 0x999000, 0);
+	run(target);
+	assert_true(target->plan.chain_broken);
+	set_node(target, 2, 0, 0);
+	run(target);
+	assert_false(target->plan.chain_broken);
 	target->plan.chain.head_address = 0x999000;
 	run(target);
 	assert_true(target->plan.chain_broken);
@@ -208,8 +241,9 @@ int main(void)
 		WITH_TARGET(what_is_settled_is_not_read_and_what_came_after_it_is),
 		WITH_TARGET(a_tail_longer_than_the_room_beside_what_is_busy_is_an_overflow),
 		WITH_TARGET(what_a_struct_of_the_linked_list_leads_to_is_read_once),
-		WITH_TARGET(structs_that_came_to_the_head_are_followed_to_those_that_are_known),
-		WITH_TARGET(a_linked_list_that_does_not_lead_to_what_is_known_is_broken),
+		WITH_TARGET(structs_that_came_and_went_are_followed),
+		WITH_TARGET(structs_that_were_overlooked_are_followed),
+		WITH_TARGET(a_linked_list_without_an_end_is_broken),
 		WITH_TARGET(what_is_led_to_beyond_the_room_is_an_overflow),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -276,6 +276,26 @@ static void an_m_that_goes_away_between_leaves_the_list_to_the_stop(void **state
 	drop(replay);
 }
 
+/* An M that is just being freed can lead to the end, past Ms that come after it. */
+static void what_an_m_runs_that_was_overlooked_is_read(void **state)
+{
+	(void)state;
+	struct replay *replay = make(27, false);
+	size_t g = add_waiting(replay, 2);
+	uint8_t *m = replay->process->m[FIRST_M];
+	begin(replay);
+	set_field(m, layout_of(replay)->m_alllink, 0, 8);
+	assert_int_equal(before(replay), 0);
+	set_field(m, layout_of(replay)->m_alllink, m_address(1), 8);
+	set_curg(replay, 1, g_address(g));
+	park_in(replay, g, OF_B);
+	stop(replay);
+	park_in(replay, g, OF_A);
+	assert_int_equal(settle(replay), 0);
+	assert_parked_in(replay, 2, OF_B);
+	drop(replay);
+}
+
 static void what_has_come_to_the_list_is_read(void **state)
 {
 	(void)state;
@@ -697,6 +717,7 @@ int main(void)
 		cmocka_unit_test(what_an_m_says_it_runs_is_read_though_it_looked_still),
 		cmocka_unit_test(what_a_new_m_runs_is_read_too),
 		cmocka_unit_test(an_m_that_goes_away_between_leaves_the_list_to_the_stop),
+		cmocka_unit_test(what_an_m_runs_that_was_overlooked_is_read),
 		cmocka_unit_test(what_has_come_to_the_list_is_read),
 		cmocka_unit_test(the_result_has_the_order_of_the_list),
 		cmocka_unit_test(system_goroutines_are_counted_and_left_out_unless_asked_for),
