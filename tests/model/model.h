@@ -27,6 +27,9 @@ enum { LAST_ID = 6, BATCH = 2 };
 /* The coroutine that the goroutine may switch to. */
 enum peer { NO_PEER, PEER_NEW, PEER_RUNS, PEER_PARKED, PEER_DEAD };
 
+/* The ids of the P that the coroutine is born on, where they come in batches (runtime/proc.go, newproc1). */
+enum batch { CACHED, NO_BATCH, FETCHED_BEFORE_A, FETCHED_SINCE_A };
+
 /* The words of a header, in the order of their addresses. */
 enum word { W_PLACE, W_M, W_REGISTERS, W_STATUS, W_GOID, W_REASON, W_SCANDONE, W_COUNT, W_LABELS, WORDS };
 
@@ -47,6 +50,8 @@ struct state {
 
 	uint8_t resetting, marking, cycled, ended, suspender, stopped, tracing, traced, advanced;
 	uint8_t peer, peer_is_curg, peer_is_late, peer_lost;
+	uint8_t batch, batch_is_early,
+		batch_came; /* early: its ids count as handed out before A; since A and before T */
 	uint8_t goidgen, cache, cache_end, filled, elsewhere;
 
 	/* the reader */
@@ -93,6 +98,7 @@ struct rules {
 	bool step_seen;       /* one step: no slot with startpc corostart in a look or at T */
 	bool seen_dead;       /* ... slots of dead coroutines too */
 	bool step_lost;       /* one step: every goid handed out between the ids of A and T is found in a look */
+	bool step_batch;      /* one step: off when a cache that was empty at A has been refilled at T */
 	bool lost_since_a;    /* ... without it: between the ids of B2 and T, as section 5 had it */
 	bool born_found;      /* rule 4: every goid handed out between B2 and T is found in C */
 	bool ids_first;       /* goidgen and the caches are read before the headers of B2 */
@@ -105,7 +111,7 @@ struct scenario {
 	const char *name;
 	bool go26;      /* syscalls are not counted; extra Ms are deadextra */
 	bool goid_late; /* a new goroutine's status changes before its goid (up to Go 1.23) */
-	bool syscalls, growth, labels, gc, leaks, tracer, coroutines, births, single_ids, extra_m;
+	bool syscalls, growth, labels, gc, leaks, tracer, coroutines, batches, births, single_ids, extra_m;
 	uint8_t torn;      /* pieces in which a header is read; 1: at once */
 	bool backwards;    /* the pieces come in descending order of address */
 	uint8_t shrinking; /* how often the GC can halve the stack */

@@ -281,7 +281,8 @@ static bool one_step(const struct model *model, const struct state *state)
 		return false;
 	if ((rules->step_tracer && (state->taken & TRACES)) || (rules->step_generation && (state->taken & TRACED)))
 		return false;
-	return !(rules->step_seen && state->peer_seen) && !(rules->step_lost && state->peer_lost);
+	return !(rules->step_seen && state->peer_seen) && !(rules->step_lost && state->peer_lost) &&
+	       !(rules->step_batch && state->batch_came);
 }
 
 static bool born_after(const struct model *model, const struct state *state)
@@ -359,6 +360,7 @@ void reader_normalise(const struct model *model, struct state *state)
 	if (state->phase >= C_HEADER) { /* what was true at T is in taken */
 		state->true_goid = state->true_stack = state->curg = state->queued = 0;
 		state->b_goidgen = state->b_cache = state->b_end = state->advanced = 0;
+		state->batch = state->batch_is_early = 0;
 		if (state->quiet) /* what the GC does later does not matter */
 			state->cycled = state->ended = state->b_scandone = 0;
 	}

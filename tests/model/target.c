@@ -188,9 +188,10 @@ static void run(const struct model *model, const struct state *state, struct ste
 		stand(&next, AT_SWITCH);
 		next.g.word[W_REASON] = ON_COROUTINE;
 		give(steps, next, AT_SWITCH_STATUS, "mcall(coroswitch_m)");
-	} else if (scenario->coroutines && state->peer == NO_PEER) {
+	} else if (scenario->coroutines && state->peer == NO_PEER && state->batch == CACHED) {
 		next.peer = PEER_NEW;
-		next.peer_is_late = model->rules.lost_since_a ? state->since_a : state->between;
+		next.peer_is_late =
+			!state->batch_is_early && (model->rules.lost_since_a ? state->since_a : state->between);
 		give(steps, next, AT_RUNNING, "newcoro: the peer is born");
 	}
 }
@@ -372,6 +373,23 @@ static void switch_steps(const struct model *model, const struct state *state, s
 		other.peer_is_late = 0;
 		give(steps, other, state->at, "the peer's slot is used by another goroutine");
 	}
+}
+
+/* newproc1, of whoever is born on that P: it has no ids left, and takes a batch. */
+static void batch_steps(const struct state *state, struct steps *steps)
+{
+	struct state next = *state;
+	if (state->batch == CACHED)
+		return;
+	if (state->batch == NO_BATCH) {
+		next.batch = state->since_a ? FETCHED_SINCE_A : FETCHED_BEFORE_A;
+		give(steps, next, state->at, "goidgen.Add(batch), the cache is not refilled yet");
+		return;
+	}
+	next.batch = CACHED;
+	next.batch_is_early = state->batch == FETCHED_BEFORE_A && state->since_a;
+	next.batch_came = state->since_a;
+	give(steps, next, state->at, "goidcache and goidcacheend of the batch");
 }
 
 /* goexit0 (gdestroy), newproc1. The order of goid and status is that of the version. */
@@ -622,6 +640,8 @@ void target_steps(const struct model *model, const struct state *state, struct s
 	stack_steps(model, state, steps);
 	if (model->scenario->coroutines)
 		switch_steps(model, state, steps);
+	if (model->scenario->batches)
+		batch_steps(state, steps);
 	life_steps(model, state, steps);
 	extra_steps(model, state, steps);
 	if (model->scenario->births)
@@ -661,6 +681,8 @@ size_t target_initial(const struct scenario *scenario, struct state *states, siz
 	struct state first = parked();
 	if (scenario->shrinking)
 		first.g.word[W_PLACE] = (uint8_t)(scenario->shrinking << 1);
+	if (scenario->batches)
+		first.batch = NO_BATCH;
 	if (scenario->extra_m) {
 		first = unused(AT_EXTRA_FREE);
 		first.g.word[W_M] = 1;
