@@ -7,6 +7,7 @@
 #include "base/cursor.h"
 #include "base/error.h"
 #include "base/hash.h"
+#include "go/m_list.h"
 #include "go/marks.h"
 #include "go/reread.h"
 #include "go/survey_table.h"
@@ -15,7 +16,8 @@
 #define MAX_STEPS         65536             /* goroutines that are looked at for a single step, in a round */
 #define STEPS_AT_ONCE     64
 #define MAX_HANDED_OUT    ((size_t)1 << 17) /* goids that are followed, in a round */
-#define MAX_MS            65536
+#define MOVED_AT_ONCE     64                /* goroutines of which the first look reads the stacks again */
+#define MOVED_AGAIN       3                 /* ... and how often */
 
 /* A goroutine that may have made one step: its header after the stop. */
 struct step {
@@ -44,10 +46,10 @@ struct gsd_survey {
 	struct gsd_copied_goroutine copies[GSD_CHUNK_SLOTS];
 	struct gsd_range stack_ranges[GSD_CHUNK_SLOTS];
 
-	uint64_t *ms; /* allm before the stop */
-	size_t m_count;
-	uint64_t *busy; /* addresses for the plan */
+	struct gsd_u64_array ms; /* allm before the stop */
+	uint64_t *busy;          /* addresses for the plan */
 	size_t busy_stack_bytes, likely_stack_bytes;
+	size_t moved; /* goroutines whose stacks were moved while the first look read them */
 	struct gsd_range *fixed;
 	struct gsd_marks first, before, stop, after; /* before the first look, the last one, in the stop, at the end */
 
@@ -101,7 +103,7 @@ void gsd_survey_destroy(struct gsd_survey *survey)
 	gsd_survey_table_free(&survey->table);
 	free(survey->stack_bytes);
 	gsd_stack_stream_destroy(survey->stream);
-	free(survey->ms);
+	gsd_u64_array_free(&survey->ms);
 	free(survey->busy);
 	free(survey->fixed);
 	gsd_marks_free(&survey->first);
@@ -247,6 +249,9 @@ static struct gsd_error *take_first_sight(struct gsd_survey *survey, size_t i, c
 	GSD_TRY(notice(survey, &after));
 	slot->dead = after.dead;
 	slot->validator = after.validator;
+	slot->moved = before->settleable && !after.dead && !gsd_sight_equal(before, &after) &&
+		      gsd_validator_equal(&before->validator, &after.validator);
+	survey->moved += slot->moved ? 1 : 0;
 	/* Whether it is a system one is decided by what the stop reads. */
 	if (!before->settleable || !gsd_sight_equal(before, &after) ||
 	    gsd_analyst_depends_on_runtime(survey->analyst, after.start_pc))
@@ -264,11 +269,12 @@ static struct gsd_error *take_first_sight(struct gsd_survey *survey, size_t i, c
 	return error;
 }
 
-/* One chunk of the first look; @p done_ret: how many entries it covered. */
-static struct gsd_error *look_first(struct gsd_survey *survey, size_t first, struct gsd_sight *sights, size_t *done_ret)
+/* One chunk of the first look, of @p most entries; @p done_ret: how many it covered. */
+static struct gsd_error *look_first(struct gsd_survey *survey, size_t first, size_t most, struct gsd_sight *sights,
+				    size_t *done_ret)
 {
 	struct gsd_survey_chunk *chunk = &survey->table.chunk;
-	gsd_survey_table_make_chunk(&survey->table, first, GSD_CHUNK_SLOTS);
+	gsd_survey_table_make_chunk(&survey->table, first, most);
 	gsd_survey_table_read_chunk(&survey->table, 0);
 	for (size_t i = 0; i < chunk->count; i++) {
 		const uint8_t *header = chunk->headers[0][i];
@@ -286,6 +292,34 @@ static struct gsd_error *look_first(struct gsd_survey *survey, size_t first, str
 	return NULL;
 }
 
+/* How many entries in order from @p first on have a stack that was moved. */
+static size_t moved_from(const struct gsd_survey *survey, size_t first)
+{
+	const struct gsd_survey_table *table = &survey->table;
+	size_t count = 0;
+	while (count < MOVED_AT_ONCE && first + count < table->ordered &&
+	       table->slots[table->order[first + count]].moved)
+		count++;
+	return count;
+}
+
+/*
+ * The garbage collector moves the stacks of goroutines that stand still. What was moved while a whole chunk was read is
+ * read again, a few at a time: that takes less time than a collection.
+ */
+static struct gsd_error *look_at_moved(struct gsd_survey *survey, struct gsd_sight *sights)
+{
+	size_t done;
+	survey->moved = 0;
+	for (size_t first = 0; first < survey->table.ordered; first += done) {
+		size_t count = moved_from(survey, first);
+		done = 1;
+		if (count > 0)
+			GSD_TRY(look_first(survey, first, count, sights, &done));
+	}
+	return NULL;
+}
+
 struct gsd_error *gsd_survey_first_look(struct gsd_survey *survey)
 {
 	const struct gsd_runtime *runtime = survey->runtime;
@@ -299,7 +333,9 @@ struct gsd_error *gsd_survey_first_look(struct gsd_survey *survey)
 	struct gsd_error *error = NULL;
 	size_t done;
 	for (size_t first = 0; first < survey->table.ordered && error == NULL; first += done)
-		error = look_first(survey, first, sights, &done);
+		error = look_first(survey, first, GSD_CHUNK_SLOTS, sights, &done);
+	for (int i = 0; i < MOVED_AGAIN && survey->moved > 0 && error == NULL; i++)
+		error = look_at_moved(survey, sights);
 	free(sights);
 	return error;
 }
@@ -378,38 +414,12 @@ struct gsd_error *gsd_survey_look(struct gsd_survey *survey)
 
 /* ---- before the stop ---- */
 
-/*
- * The list of Ms, so that the stop need not read them one by one. When one of them goes away meanwhile, what is read of
- * it may lead anywhere: the stop follows the list as it is then, and reads what is not known of it.
- */
-static struct gsd_error *read_ms(struct gsd_survey *survey)
-{
-	const struct gsd_layout *layout = &survey->runtime->layout;
-	struct gsd_u64_array ms = {0};
-	uint64_t m = 0;
-	struct gsd_error *error = gsd_memory_read_u64(survey->memory, survey->runtime->globals.allm, &m);
-	while (m != 0 && ms.count < MAX_MS && error == NULL) {
-		if (!gsd_u64_array_append(&ms, m))
-			error = gsd_error_no_memory();
-		else
-			error = gsd_memory_read_u64(survey->memory, m + layout->m_alllink, &m);
-	}
-	if (error != NULL && gsd_error_code(error) == GSD_ERROR_READ && ms.count > 0) {
-		gsd_error_destroy(error);
-		error = NULL;
-		ms.count = 0;
-	}
-	free(survey->ms);
-	survey->ms = ms.items;
-	survey->m_count = ms.count;
-	return error;
-}
-
 struct gsd_error *gsd_survey_before_stop(struct gsd_survey *survey)
 {
 	const struct gsd_runtime *runtime = survey->runtime;
 	struct gsd_marks *all[] = {&survey->before, &survey->stop, &survey->after};
-	GSD_TRY(read_ms(survey));
+	survey->ms.count = 0;
+	GSD_TRY(gsd_m_list_read(survey->memory, &runtime->layout, &runtime->globals, &survey->ms));
 	for (size_t i = 0; i < GSD_ARRAY_SIZE(all); i++) {
 		gsd_marks_free(all[i]);
 		GSD_TRY(gsd_marks_create(survey->memory, &runtime->layout, &runtime->globals, all[i]));
@@ -423,7 +433,7 @@ struct gsd_survey_size gsd_survey_size(const struct gsd_survey *survey)
 {
 	struct gsd_survey_size size = {.stack_bytes = survey->busy_stack_bytes,
 				       .likely_bytes = survey->likely_stack_bytes,
-				       .threads = survey->m_count};
+				       .threads = survey->ms.count};
 	for (size_t i = 0; i < survey->table.count; i++)
 		size.goroutines += survey->table.slots[i].state != GSD_SLOT_STILL ? 1 : 0;
 	return size;
@@ -456,8 +466,8 @@ struct gsd_error *gsd_survey_plan(struct gsd_survey *survey, const struct gsd_pl
 	plan->chain.head_address = survey->runtime->globals.allm;
 	plan->chain.next_offset = layout->m_alllink;
 	plan->chain.element_offset = layout->m_curg;
-	plan->chain.known = survey->ms;
-	plan->chain.known_count = survey->m_count;
+	plan->chain.known = survey->ms.items;
+	plan->chain.known_count = survey->ms.count;
 	return NULL;
 }
 

@@ -27,6 +27,7 @@ struct gsd_survey_slot {
 	uint8_t outcome; /**< enum gsd_outcome, of the last stop */
 	bool dead;
 	bool scan_done;
+	bool moved;     /**< stands still, on a stack that was moved while it was read in the first look */
 	bool born;      /**< settled by rule 4, if that holds */
 	bool stepped;   /**< settled by rule 3, if that holds */
 	bool unsettled; /**< was read while the program ran, because no round had settled it */

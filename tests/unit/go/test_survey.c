@@ -207,15 +207,49 @@ static void once_busy_it_is_busy_though_it_does_not_move_again(void **state)
 	drop(replay);
 }
 
-static void one_whose_stack_moved_while_it_was_read_is_busy(void **state)
+/* What was read of the freed stack is not what it has now. */
+static void moves_to_another_stack(struct replay *replay)
+{
+	park_in(replay, 0, OF_B);
+	moves_its_stack(replay);
+}
+
+static void one_whose_stack_moved_while_it_was_read_is_read_again(void **state)
+{
+	(void)state;
+	struct replay *replay = make(27, false);
+	size_t g = add_waiting(replay, 1);
+	const struct made_stack *stack = &replay->process->stacks[g];
+	process_add_segment(replay->process, stack->high - sizeof stack->words + STACK_MOVES, stack->words,
+			    sizeof stack->words);
+	replay->watched = stack_sp(stack);
+	replay->happens = moves_to_another_stack;
+	begin(replay);
+	assert_null(replay->happens);
+	assert_int_equal(before(replay), 0);
+	stop(replay);
+	assert_int_equal(settle(replay), 0);
+	assert_parked_in(replay, 1, OF_B);
+	assert_int_equal(replay->figures.read_at_stop, 0);
+	drop(replay);
+}
+
+static void moves_each_time_it_is_read(struct replay *replay)
+{
+	moves_its_stack(replay);
+	replay->watched += STACK_MOVES;
+	replay->happens = moves_each_time_it_is_read;
+}
+
+static void one_whose_stack_moves_each_time_it_is_read_is_busy(void **state)
 {
 	(void)state;
 	struct replay *replay = make(27, false);
 	size_t g = add_waiting(replay, 1);
 	replay->watched = stack_sp(&replay->process->stacks[g]);
-	replay->happens = moves_its_stack;
+	replay->happens = moves_each_time_it_is_read;
 	begin(replay);
-	assert_null(replay->happens);
+	replay->happens = NULL;
 	assert_int_equal(before(replay), 1);
 	drop(replay);
 }
@@ -713,7 +747,8 @@ int main(void)
 		cmocka_unit_test(one_that_changed_between_two_looks_is_busy),
 		cmocka_unit_test(one_that_changed_since_the_last_look_before_the_stop_is_ambiguous),
 		cmocka_unit_test(once_busy_it_is_busy_though_it_does_not_move_again),
-		cmocka_unit_test(one_whose_stack_moved_while_it_was_read_is_busy),
+		cmocka_unit_test(one_whose_stack_moved_while_it_was_read_is_read_again),
+		cmocka_unit_test(one_whose_stack_moves_each_time_it_is_read_is_busy),
 		cmocka_unit_test(what_an_m_says_it_runs_is_read_though_it_looked_still),
 		cmocka_unit_test(what_a_new_m_runs_is_read_too),
 		cmocka_unit_test(an_m_that_goes_away_between_leaves_the_list_to_the_stop),

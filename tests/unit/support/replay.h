@@ -290,13 +290,15 @@ static inline size_t result_count(const struct replay *replay)
 	return replay->process->analysis.goroutines.count;
 }
 
+#define STACK_MOVES UINT64_C(0x1000000) /* so far */
+
 /* The collector frees the stack and the goroutine goes on, on a new one, while the old one is being read. */
 static inline void moves_its_stack(struct replay *replay)
 {
 	const struct gsd_layout *layout = layout_of(replay);
 	const uint32_t fields[] = {layout->stack_low, layout->stack_high, layout->sched_sp, layout->sched_bp};
 	for (size_t i = 0; i < GSD_ARRAY_SIZE(fields); i++)
-		set_field(g_of(replay, 0), fields[i], get(replay, 0, fields[i]) + 0x1000000, 8);
+		set_field(g_of(replay, 0), fields[i], get(replay, 0, fields[i]) + STACK_MOVES, 8);
 }
 
 #endif
