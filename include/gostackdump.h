@@ -139,6 +139,19 @@ GSD_API GSD_MUST_CHECK struct gsd_error *gsd_capture_process(pid_t pid, const st
  */
 GSD_API GSD_MUST_CHECK struct gsd_error *gsd_capture_load(const char *path, const struct gsd_capture_options *options,
 							  struct gsd_capture **capture_ret);
+/**
+ * Captures the process of which @p path is a core: the kernel's, gcore's or delve's. What the core lacks of the program
+ * and its libraries is read from gsd_capture_options.exes, else from where they were, when their build ids are right.
+ * max_pause_ns and nonblocking mean nothing here. Errors: GSD_ERROR_MISSING (the program is not found: which, and what
+ * to do), GSD_ERROR_INVALID (it is no core), and the other codes but GSD_ERROR_GONE, _PERMISSION and _TIMEOUT.
+ */
+GSD_API GSD_MUST_CHECK struct gsd_error *gsd_capture_core(const char *path, const struct gsd_capture_options *options,
+							  struct gsd_capture **capture_ret);
+/**
+ * What a person should know of @p capture, one line: that a core is cut short, or that nothing tells whether the
+ * program that was found is the right one. NULL after the last; lives as long as the capture.
+ */
+GSD_API const char *gsd_capture_warning(const struct gsd_capture *capture, size_t index);
 /** Frees @p capture; NULL is allowed. */
 GSD_API void gsd_capture_destroy(struct gsd_capture *capture);
 
@@ -166,6 +179,7 @@ struct gsd_stats {
 	uint64_t total_ns;             /**< from the call to the last output written */
 	uint64_t cpu_ns;               /**< processor time of this process for it */
 	uint64_t bytes_read;           /**< bytes read from the target */
+	uint64_t missing_bytes;        /**< bytes of a core that lie beyond its end: it was cut short */
 	uint64_t rss_peak_bytes;       /**< largest resident size of this process so far */
 	uint64_t frames;               /**< physical frames walked */
 	uint64_t unwind_table;         /**< frames stepped by the function table */
@@ -174,12 +188,12 @@ struct gsd_stats {
 	const char *exe;               /**< the program's path as the kernel names it; UTF-8 not guaranteed */
 	const char *go_version;        /**< as the program says it, e.g. "go1.26.8" */
 	const char *comm;              /**< the process's name as the kernel has it; UTF-8 not guaranteed */
-	uint64_t time_unix_ns;         /**< wall clock of the moment */
-	const char
-		*mode;             /**< "atomic"; "atomic-fallback": all was read in one stop, because looks had not
-					settled it; "nonblocking": no stop, not one moment; "raw": loaded by gsd_capture_load() */
-	const char *layout_source; /**< "types" or "dwarf" */
-	const char *allgs_source;  /**< "symbol", "code", "dwarf" or "scan" */
+	uint64_t time_unix_ns;         /**< wall clock of the moment; of a core: when it was last written */
+	const char *mode;              /**< "atomic"; "atomic-fallback": all was read in one stop, because looks had not
+					    settled it; "nonblocking": no stop, not one moment; "core"; "raw": loaded by
+					  gsd_capture_load() */
+	const char *layout_source;     /**< "types" or "dwarf" */
+	const char *allgs_source;      /**< "symbol", "code", "dwarf" or "scan" */
 };
 
 /**

@@ -15,6 +15,7 @@
 
 #include "base/error.h"
 #include "capture_native.h"
+#include "core_target.h"
 #include "describe.h"
 #include "load.h"
 #include "looks.h"
@@ -170,6 +171,13 @@ static struct gsd_pause_work work_of(const struct copy *copy, size_t threads, si
 				       .bytes = stack_bytes + (uint64_t)goroutines * copy->plan.header_size};
 }
 
+/* What does not live stands still: there is nothing to pause. */
+static struct gsd_error *read_still(struct gsd_target *target, struct copy *copy)
+{
+	struct window window = {.plan = &copy->plan, .memory = target->memory, .threads = &copy->threads};
+	return gsd_target_stop(target, copy->pause.limit_ns, &copy->threads, stop_window, &window, &copy->last);
+}
+
 /*
  * Stops the target; when that would last too long, does, or does not come about, copy->given_up says so. C frames are
  * nowhere but in a stop: there that is an error.
@@ -218,15 +226,15 @@ static struct gsd_error *copy_moment(struct gsd_target *target, const struct gsd
 		GSD_TRY(gsd_capture_native_create(target, runtime, &copy->plan, &copy->native));
 	GSD_TRY(make_threads(target, &copy->threads));
 	GSD_TRY(size_plan(target, runtime, copy->threads.capacity, &copy->plan));
-	for (;;) {
+	for (size_t tries = 1;; tries++) {
 		const struct gsd_pause_work work = work_of(copy, (copy->threads.capacity - 64) * 4 / 5,
 							   copy->plan.element_count, copy->plan.stack_bytes_needed);
-		GSD_TRY(stop(target, &work, stats, copy));
+		GSD_TRY(target->process == NULL ? read_still(target, copy) : stop(target, &work, stats, copy));
 		if (copy->given_up)
 			return NULL;
 		if (!copy->threads.overflow && !gsd_plan_overflowed(&copy->plan))
 			break;
-		if (stats->stops == MAX_STOPS)
+		if (tries == MAX_STOPS)
 			return gsd_error_because(
 				gsd_error_create(GSD_ERROR_INTERNAL, 0, "copy the goroutines of %s", target->name),
 				"they outgrew the room that was made for them %d times", MAX_STOPS);
@@ -395,7 +403,9 @@ static struct gsd_error *take_moment(struct gsd_capture *capture, struct gsd_tar
 	struct gsd_analysis_options how;
 	struct gsd_looks looks;
 	GSD_TRY(analysis_options(capture, target, options, &how));
-	capture->snapshot.mode = "atomic";
+	capture->snapshot.mode = target->process != NULL ? "atomic" : "core";
+	if (target->process == NULL)
+		return take_one_stop(capture, target, options, copy);
 	if (options->nonblocking)
 		return gsd_looks_only(capture, target, &how, false, &copy->figures);
 	/* C stacks are copied with everything else. */
@@ -459,52 +469,103 @@ static struct gsd_error *capture_from(struct gsd_capture *capture, struct gsd_ta
 	return error;
 }
 
+static struct gsd_error *keep_warnings(struct gsd_capture *capture, const struct gsd_target *target)
+{
+	size_t count = target->warning_count;
+	capture->warnings = gsd_arena_allocate(&capture->arena, (count + 1) * sizeof *capture->warnings);
+	if (capture->warnings == NULL)
+		return gsd_error_no_memory();
+	for (size_t i = 0; i < count; i++) {
+		const char *text = target->warnings[i];
+		capture->warnings[i] = gsd_arena_string(&capture->arena, text, strlen(text));
+		if (capture->warnings[i] == NULL)
+			return gsd_error_no_memory();
+	}
+	capture->warning_count = count;
+	return NULL;
+}
+
 static struct gsd_error *capture_target(struct gsd_capture *capture, struct gsd_target *target,
 					const struct gsd_capture_options *options)
 {
 	capture->stats.pid = (uint64_t)target->pid;
+	capture->stats.missing_bytes = target->missing_bytes;
 	capture->stats.exe = gsd_arena_string(&capture->arena, target->exe_path, strlen(target->exe_path));
 	capture->stats.comm = gsd_arena_string(&capture->arena, target->comm, strlen(target->comm));
 	if (capture->stats.exe == NULL || capture->stats.comm == NULL)
 		return gsd_error_no_memory();
+	GSD_TRY(keep_warnings(capture, target));
 	struct gsd_error *error = capture_from(capture, target, options);
 	return error == NULL ? NULL : gsd_target_explain(target, error);
 }
 
-static struct gsd_error *capture_process(struct gsd_capture *capture, pid_t pid,
-					 const struct gsd_capture_options *options)
+/* Captures the target, which is let go of on every path. */
+static struct gsd_error *capture_and_destroy(struct gsd_target *target, const struct gsd_capture_options *options,
+					     struct gsd_capture *capture, struct gsd_capture **capture_ret)
 {
-	struct gsd_target *target;
-	GSD_TRY(gsd_target_open_process(pid, &target));
-	if (options->stopped_since != NULL)
-		gsd_process_stop_by_thread(target->process, (_Atomic uint64_t *)options->stopped_since);
 	struct gsd_error *error = capture_target(capture, target, options);
 	gsd_target_destroy(target);
+	if (error != NULL)
+		gsd_capture_destroy(capture);
+	else
+		*capture_ret = capture;
 	return error;
 }
 
-struct gsd_error *gsd_capture_process(pid_t pid, const struct gsd_capture_options *options,
-				      struct gsd_capture **capture_ret)
+static struct gsd_error *create_capture(struct gsd_capture **capture_ret)
 {
-	static const struct gsd_capture_options defaults = {.size = sizeof defaults};
-	if (options == NULL)
-		options = &defaults;
-	GSD_TRY(check_options(options));
-	if (options->exe_count > 0)
-		return gsd_error_because(gsd_error_create(GSD_ERROR_INVALID, 0, "look at process %d", (int)pid),
-					 "the files of a live process are not looked for elsewhere (exes)");
 	struct gsd_capture *capture = calloc(1, sizeof *capture);
 	if (capture == NULL)
 		return gsd_error_no_memory();
 	capture->started_ns = gsd_clock_ns(CLOCK_MONOTONIC);
 	capture->cpu_started_ns = gsd_cpu_ns();
-	struct gsd_error *error = capture_process(capture, pid, options);
+	*capture_ret = capture;
+	return NULL;
+}
+
+static const struct gsd_capture_options default_options = {.size = sizeof default_options};
+
+struct gsd_error *gsd_capture_process(pid_t pid, const struct gsd_capture_options *options,
+				      struct gsd_capture **capture_ret)
+{
+	struct gsd_capture *capture;
+	struct gsd_target *target;
+	if (options == NULL)
+		options = &default_options;
+	GSD_TRY(check_options(options));
+	if (options->exe_count > 0)
+		return gsd_error_because(gsd_error_create(GSD_ERROR_INVALID, 0, "look at process %d", (int)pid),
+					 "the files of a live process are not looked for elsewhere (exes)");
+	GSD_TRY(create_capture(&capture));
+	struct gsd_error *error = gsd_target_open_process(pid, &target);
 	if (error != NULL) {
 		gsd_capture_destroy(capture);
 		return error;
 	}
-	*capture_ret = capture;
-	return NULL;
+	if (options->stopped_since != NULL)
+		gsd_process_stop_by_thread(target->process, (_Atomic uint64_t *)options->stopped_since);
+	return capture_and_destroy(target, options, capture, capture_ret);
+}
+
+struct gsd_error *gsd_capture_core(const char *path, const struct gsd_capture_options *options,
+				   struct gsd_capture **capture_ret)
+{
+	struct gsd_capture *capture;
+	struct gsd_target *target;
+	if (options == NULL)
+		options = &default_options;
+	GSD_TRY(check_options(options));
+	GSD_TRY(create_capture(&capture));
+	struct gsd_error *error = gsd_target_open_core(path, options, &target);
+	if (error == NULL)
+		return capture_and_destroy(target, options, capture, capture_ret);
+	gsd_capture_destroy(capture);
+	return error;
+}
+
+const char *gsd_capture_warning(const struct gsd_capture *capture, size_t index)
+{
+	return index < capture->warning_count ? capture->warnings[index] : NULL;
 }
 
 void gsd_capture_destroy(struct gsd_capture *capture)

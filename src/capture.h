@@ -17,6 +17,8 @@ struct gsd_capture {
 	uint64_t started_ns;     /**< CLOCK_MONOTONIC at the call */
 	uint64_t cpu_started_ns; /**< processor time of this process and its children then */
 	struct gsd_arena arena;  /**< strings of stats, labels and mappings */
+	const char **warnings;   /**< of gsd_capture_warning() */
+	size_t warning_count;
 	struct gsd_runtime runtime;
 	struct gsd_analysis analysis;
 	struct gsd_c_names *c_names;     /**< NULL: no C frames */

@@ -80,11 +80,12 @@ static struct gsd_error *object_open(struct gsd_target *target, const char *path
 	const struct gsd_mapping *mappings = target->mappings;
 	memset(object, 0, sizeof *object);
 	object->own_fd = own_fd;
-	struct gsd_error *error = gsd_elf_open(fd, path, &object->elf);
+	/* Without the file: a core may have all of it. */
+	struct gsd_error *error = fd < 0 ? NULL : gsd_elf_open(fd, path, &object->elf);
 	if (error == NULL)
 		error = collect_regions(object, mappings, count, path);
 	uint64_t bias = 0;
-	if (error == NULL && !find_bias(object->elf, mappings, count, path, &bias))
+	if (error == NULL && object->elf != NULL && !find_bias(object->elf, mappings, count, path, &bias))
 		error = gsd_error_because(gsd_error_create(GSD_ERROR_CORRUPT, 0, "find where %s is loaded", path),
 					  "none of its segments is among the process's mappings");
 	if (error != NULL) {
@@ -93,7 +94,7 @@ static struct gsd_error *object_open(struct gsd_target *target, const char *path
 	}
 	object->memory = (struct gsd_backed_memory){.memory = {.read = backed_memory_read},
 						    .target = target->memory,
-						    .file = gsd_elf_memory(object->elf),
+						    .file = object->elf == NULL ? NULL : gsd_elf_memory(object->elf),
 						    .bias = bias};
 	object->program.memory = &object->memory.memory;
 	object->program.elf = object->elf;

@@ -64,6 +64,7 @@ struct invocation {
 	enum show show;
 	pid_t *pids;
 	size_t pid_count;
+	const char *core; /**< --core, or NULL */
 	const char *from; /**< --from, or NULL */
 	const char **exes;
 	struct output *outputs;

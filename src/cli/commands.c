@@ -17,23 +17,37 @@ static const char *capturing_option(const struct gsd_capture_options *capture)
 						    : NULL;
 }
 
-static bool check_sources(const struct invocation *invocation)
+static bool check_from(const struct invocation *invocation)
 {
-	if (invocation->pid_count == 0 && invocation->from == NULL) {
-		usage_error("which process? Give its id with -p PID");
-		message_hint("or give a capture that was written with -f raw: --from FILE");
-		return false;
-	}
-	if (invocation->from == NULL)
-		return invocation->capture.exe_count == 0 || usage_error("--exe belongs to --from");
-	if (invocation->pid_count > 0)
-		return usage_error("-p and --from: one of them");
 	const char *option = capturing_option(&invocation->capture);
 	if (option == NULL)
 		return true;
 	usage_error("%s says how to capture: --from shows what has been captured", option);
 	message_hint("give it with -p when the capture is taken");
 	return false;
+}
+
+static bool check_core(const struct gsd_capture_options *capture)
+{
+	const char *option = capture->max_pause_ns != 0 ? "--max-pause" : capture->nonblocking ? "--nonblocking" : NULL;
+	return option == NULL || usage_error("%s means nothing with --core: nothing is stopped", option);
+}
+
+static bool check_sources(const struct invocation *invocation)
+{
+	int sources = (invocation->pid_count > 0) + (invocation->core != NULL) + (invocation->from != NULL);
+	if (sources == 0) {
+		usage_error("which process? Give its id with -p PID");
+		message_hint("or a core of it: --core FILE; or a capture that was written with -f raw: --from FILE");
+		return false;
+	}
+	if (sources > 1)
+		return usage_error("-p, --core and --from: one of them");
+	if (invocation->pid_count > 0 && invocation->capture.exe_count > 0)
+		return usage_error("--exe belongs to --core and --from");
+	if (invocation->core != NULL)
+		return check_core(&invocation->capture);
+	return invocation->from == NULL || check_from(invocation);
 }
 
 static bool check_capture(const struct gsd_capture_options *capture)
@@ -124,8 +138,8 @@ static const struct status_row watch_statuses[] = {
 const struct command_row command_table[] = {
 	{.bit = COMMAND_DUMP,
 	 .name = "dump",
-	 .usage = "[dump] -p PID | --from FILE [options]",
-	 .help = "what every goroutine of a running process is doing; the default command",
+	 .usage = "[dump] -p PID | --core FILE | --from FILE [options]",
+	 .help = "what every goroutine of a process is doing; the default command",
 	 .about = "Says what every goroutine of a running Go program is doing, from outside: no\n"
 		  "code in the program, no symbols, no restart. Stops it for a moment only.\n",
 	 .check = check_dump,
@@ -136,6 +150,8 @@ const struct command_row command_table[] = {
 		     "  gostackdump -p 4242 -o a.pb.gz -o report:a.out\n"
 		     "                                             both, of the same moment\n"
 		     "  gostackdump -p 4242 -p 4343 -o dumps/      two processes, into a directory\n"
+		     "  gostackdump --core core.4242 --exe ./server\n"
+		     "                                             after a crash: see core(5)\n"
 		     "  gostackdump -p 4242 -o moment.gsd          to look at it later, in any format:\n"
 		     "  gostackdump --from moment.gsd --exe ./server -f report\n"
 		     "  gostackdump -p 4242 | ssh host 'cat > goroutine.pb.gz'\n"},

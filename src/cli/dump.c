@@ -120,6 +120,9 @@ static void summarize(const struct invocation *invocation, const struct gsd_stat
 		stats->goroutines == 1 ? "" : "s", program_name(stats), stats->pid, stats->go_version);
 	if (invocation->from != NULL)
 		print_moment(stream, stats);
+	else if (invocation->core != NULL)
+		fprintf(stream, "%" PRIu64 " thread%s in the core %s", stats->threads, stats->threads == 1 ? "" : "s",
+			invocation->core);
 	else
 		print_pause(stream, stats);
 	const char *before = ", wrote ";
@@ -167,6 +170,8 @@ static void write_outputs(const struct invocation *invocation, struct gsd_captur
 	if (stats_stream != NULL)
 		stats_print(stats_stream, stats);
 	result->partial |= stats_partial(stats);
+	for (size_t i = 0; gsd_capture_warning(capture, i) != NULL; i++)
+		message("%s", gsd_capture_warning(capture, i));
 	warn_of_marked(stats);
 	if (!invocation->quiet && result->written > 0)
 		summarize(invocation, stats, gsd_capture_goroutine_count(capture), places, written);
@@ -204,11 +209,14 @@ static void dump_process(const struct invocation *invocation, pid_t pid, FILE *s
 	conclude(invocation, capture, error, places, stats_stream, result);
 }
 
+/* A core or a saved capture says itself of which process and moment it is: outputs are named after it was read. */
 static void dump_saved(const struct invocation *invocation, FILE *stats_stream, struct result *result)
 {
 	char **places = NULL;
 	struct gsd_capture *capture = NULL;
-	struct gsd_error *error = gsd_capture_load(invocation->from, &invocation->capture, &capture);
+	struct gsd_error *error = invocation->core != NULL
+					  ? gsd_capture_core(invocation->core, &invocation->capture, &capture)
+					  : gsd_capture_load(invocation->from, &invocation->capture, &capture);
 	if (error == NULL) {
 		struct origin origin;
 		origin_of_capture(gsd_capture_stats(capture), &origin);
@@ -234,7 +242,7 @@ enum status dump_run(const struct invocation *invocation)
 		message("no memory for the statistics");
 		return STATUS_NOTHING;
 	}
-	if (invocation->from != NULL)
+	if (invocation->core != NULL || invocation->from != NULL)
 		dump_saved(invocation, stats_stream, &result);
 	for (size_t i = 0; i < invocation->pid_count; i++)
 		dump_process(invocation, invocation->pids[i], stats_stream, &result);

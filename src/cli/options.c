@@ -33,6 +33,7 @@ enum {
 	OPTION_NO_SYMBOLIZE,
 	OPTION_FULL,
 	OPTION_RUNTIME_FRAMES,
+	OPTION_CORE,
 	OPTION_FROM,
 	OPTION_EXE,
 	OPTION_JSON,
@@ -61,6 +62,16 @@ static bool take_pid(struct invocation *invocation, const char *argument)
 		if (invocation->pids[i] == (pid_t)pid)
 			return usage_error("-p %s is given twice", argument);
 	invocation->pids[invocation->pid_count++] = (pid_t)pid;
+	return true;
+}
+
+static bool take_core(struct invocation *invocation, const char *argument)
+{
+	if (*argument == '\0')
+		return usage_error("--core needs the name of a file");
+	if (invocation->core != NULL)
+		return usage_error("--core is given twice");
+	invocation->core = argument;
 	return true;
 }
 
@@ -336,10 +347,13 @@ static bool take_manual(struct invocation *invocation, const char *argument)
 const struct option_row option_table[] = {
 	{'p', "pid", "PID", GROUP_TARGET, COMMAND_DUMP | COMMAND_WATCH, take_pid,
 	 "the process; repeatable, then -o names a directory or contains %p"},
+	{OPTION_CORE, "core", "FILE", GROUP_TARGET, COMMAND_DUMP, take_core,
+	 "a core of the process: the kernel's, gcore's or delve's"},
 	{OPTION_FROM, "from", "FILE", GROUP_TARGET, COMMAND_DUMP, take_from,
 	 "a capture that -f raw has written earlier, here or elsewhere; - is standard input"},
 	{OPTION_EXE, "exe", "PATH", GROUP_TARGET, COMMAND_DUMP, take_exe,
-	 "with --from: the program or a library of it, or a directory that is searched for them by build id; "
+	 "with --core and --from: the program or a library of it, or a directory that is searched for them by build "
+	 "id; "
 	 "repeatable. Without it they are looked for where they were"},
 	{OPTION_NAME, "name", "COMM", GROUP_TARGET, COMMAND_WATCH, take_name,
 	 "every Go process of that name, as ps -o comm shows it, also those that start later"},

@@ -40,6 +40,7 @@ static const struct key numbers[] = {
 	KEY(total_ns),
 	KEY(cpu_ns),
 	KEY(bytes_read),
+	KEY(missing_bytes),
 	KEY(rss_peak_bytes),
 	KEY(frames),
 	KEY(unwind_table),
@@ -53,7 +54,7 @@ static const struct key strings[] = {
 
 bool stats_partial(const struct gsd_stats *stats)
 {
-	return stats->unreadable > stats->unread_running || stats->ambiguous > 0;
+	return stats->unreadable > stats->unread_running || stats->ambiguous > 0 || stats->missing_bytes > 0;
 }
 
 void stats_print(FILE *stream, const struct gsd_stats *stats)

@@ -9,7 +9,7 @@
 /* A member that is added to one of these structs needs a column here and a line in docs/raw.md. */
 _Static_assert(sizeof(struct gsd_goroutine) == 112, "a goroutine has a member that is in no column");
 _Static_assert(sizeof(struct gsd_snapshot) == 280, "a snapshot has a member that is in no column");
-_Static_assert(sizeof(struct gsd_stats) == 264, "the statistics have a member that is not recorded");
+_Static_assert(sizeof(struct gsd_stats) == 272, "the statistics have a member that is not recorded");
 
 static const struct gsd_column capture_columns[] = {
 	GSD_COLUMN(1, NUMBER, struct gsd_snapshot, pid),
@@ -216,6 +216,7 @@ const struct gsd_figure_member gsd_figure_members[] = {
 	NUMBER(prepare_ns),
 	NUMBER(capture_ns),
 	NUMBER(bytes_read),
+	NUMBER(missing_bytes),
 	NUMBER(frames),
 	NUMBER(unwind_table),
 	NUMBER(unwind_fp),

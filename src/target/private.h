@@ -45,6 +45,9 @@ bool gsd_target_memory_is_gone(const struct gsd_target_memory *memory, uint64_t 
 /** Whether a program with this ELF header is one we cannot look at; then @p reason says why. */
 bool gsd_executable_refusal(const void *bytes, size_t length, char *reason, size_t size);
 
+/** What an ELF machine that is not supported is called, or NULL. */
+const char *gsd_machine_name(unsigned machine);
+
 /** The error for @p errnum from a file or a system call on @p process: _GONE, _PERMISSION with its cause, or _IO. */
 struct gsd_error *gsd_process_error(const struct gsd_process *process, pid_t thread, enum gsd_access_kind kind,
 				    int errnum, const char *attempt) GSD_MUST_CHECK;

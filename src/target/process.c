@@ -163,7 +163,7 @@ static struct gsd_error *identify(struct gsd_process *process, pid_t *thread_ret
 
 /* ---- what it runs ---- */
 
-static const char *machine_name(unsigned machine)
+const char *gsd_machine_name(unsigned machine)
 {
 	switch (machine) {
 	case EM_386: return "32-bit x86";
@@ -190,7 +190,7 @@ bool gsd_executable_refusal(const void *bytes, size_t length, char *reason, size
 	if (header.e_machine == EM_X86_64 && header.e_ident[EI_CLASS] == ELFCLASS64 &&
 	    header.e_ident[EI_DATA] == ELFDATA2LSB)
 		return false;
-	const char *name = header.e_machine == EM_X86_64 ? "x32" : machine_name(header.e_machine);
+	const char *name = header.e_machine == EM_X86_64 ? "x32" : gsd_machine_name(header.e_machine);
 	if (name != NULL)
 		snprintf(reason, size, "its program is for %s, and only 64-bit x86-64 is supported", name);
 	else

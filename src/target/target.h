@@ -67,6 +67,9 @@ struct gsd_target {
 	const struct gsd_mapping *mappings; /**< when it was opened, in order of address; they do not overlap */
 	size_t mapping_count;
 	struct gsd_process *process; /**< NULL: it does not live, and nothing of it moves */
+	uint64_t missing_bytes;      /**< of its memory, that should be there and are not: a core was cut short */
+	const char *const *warnings; /**< what a person should know of it, a line each */
+	size_t warning_count;
 };
 
 /** Opens process @p pid; errors as of gsd_process_open(). To be freed with gsd_target_destroy(). */

@@ -132,11 +132,35 @@ def record():
     ])
 
 
+def note(name, kind, value):
+    padded = [part + bytes(-len(part) % 4) for part in (name, value)]
+    return struct.pack("<III", len(name), len(value), kind) + padded[0] + padded[1]
+
+
+def core():
+    """A core with two segments, a thread, a process, a file and an auxiliary vector."""
+    status = bytearray(336)
+    struct.pack_into("<i", status, 32, 7)
+    info = bytearray(136)
+    struct.pack_into("<i", info, 24, 7)
+    files = struct.pack("<QQQQQ", 1, 4096, TEXT, TEXT + 4096, 0) + b"/server\0"
+    notes = note(b"CORE\0", 1, bytes(status)) + note(b"CORE\0", 3, bytes(info))
+    notes += note(b"CORE\0", 6, struct.pack("<QQQQ", 3, TEXT + 64, 0, 0)) + note(b"CORE\0", 0x46494C45, files)
+    notes += note(b"", 0x444C5654, struct.pack("<QQQQ", 8, TEXT, BASE, BASE))
+    head = 64 + 3 * 56
+    parts = [(4, 0, head, 0, len(notes), 0), (1, 5, head + len(notes), TEXT, 64, 4096), (1, 6, 64, BASE, 16, 16)]
+    headers = b"".join(struct.pack("<IIQQQQQQ", kind, flags, offset, address, 0, size, memory, 4)
+                       for kind, flags, offset, address, size, memory in parts)
+    elf = b"\x7fELF\2\1\1" + bytes(9) + struct.pack("<HHIQQQIHHHHHH", 4, 62, 1, 0, 64, 0, 0, 64, 56, 3, 0, 0, 0)
+    return elf + headers + notes + bytes(64)
+
+
 def main():
     tables = [table(0xFFFFFFF0), table(0xFFFFFFF1)]
     seeds = {
         "record": [record(), b"\x89GSD\r\n\x1a\n\1\0\0\0\0\0\0\0"],
         "pclntab": tables,
+        "core": [core()],
         "frames": [
             frames(b"\x41\x0e\x10\x86\x02"),
             frames(b"\x0f\x0b\x77\x08\x80\x00\x3f\x1a\x3b\x2a\x33\x24\x22"),

@@ -33,11 +33,12 @@ def fixture(go, kind, program):
 class Target:
     """A program that says "ready PID" (its pid as it sees it) and ends with its standard input."""
 
-    def __init__(self, command, folder, before=(), **environment):
+    def __init__(self, command, folder, before=(), preexec_fn=None, **environment):
         env = {k: v for k, v in os.environ.items() if k not in ("GODEBUG", "GOMAXPROCS", "GOGC", "GOTRACEBACK")}
         self.errors = open(os.path.join(folder, "stderr"), "w+")
         self.process = subprocess.Popen([*before, *command], stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0,
-                                        stderr=self.errors, env={**env, **environment})
+                                        stderr=self.errors, env={**env, **environment},
+                                        preexec_fn=preexec_fn)
         self.said = b""
         try:
             self.before = []  # what it said before it was ready
