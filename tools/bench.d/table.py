@@ -50,6 +50,11 @@ def time_of(samples, case, measure, key):
     return "" if value is None else milliseconds(value)
 
 
+def plain(ns):
+    """In ms, without the unit."""
+    return "" if ns is None else digits(ns / 1e6)
+
+
 def table_of_captures(samples):
     """Medians of our captures, case by case."""
     lines = []
@@ -57,14 +62,15 @@ def table_of_captures(samples):
         dumps = samples.of(case, "dump")
         if not dumps:
             continue
-        fallbacks = sum(s["mode"] == "atomic-fallback" for s in dumps)
+        fallbacks = sum(s["mode"] == "atomic-fallback" for s in dumps)  # everything was read in one stop
         pause = samples.figure(case, "dump", "pause_ns")
         numbers = [count(samples.median(case, "dump", key)) for key in ("stops", "read_at_stop", "one_step", "ambiguous")]
+        gaps = [plain(samples.median(case, measure, "gap_ns")) for measure in ("dump", "rest")]
+        costs = [plain(samples.median(case, "dump", key)) for key in ("wall_ns", "cpu_ns")]
         peak = samples.median(case, "dump", "peak_bytes") / 1e6
-        lines.append([case + (f" ({fallbacks} fell back)" if fallbacks else ""), milliseconds(pause.median),
-                      milliseconds(pause.high), *(time_of(samples, case, m, "gap_ns") for m in ("dump", "rest")), *numbers,
-                      *(time_of(samples, case, "dump", key) for key in ("wall_ns", "cpu_ns")), f"{peak:,.0f}"])
-    head = ["capture", "pause", "longest", "seen", "at rest", "stops", "read", "step", "ambig", "wall", "CPU", "MB"]
+        lines.append([case, plain(pause.median), plain(pause.high), *gaps, *numbers, str(fallbacks), *costs, f"{peak:,.0f}"])
+    head = ["capture, times in ms", "pause", "most", "seen", "rest", "stops", "read", "step", "ambig", "fell", "wall",
+            "CPU", "MB"]
     return lay_out(head, lines) if lines else ""
 
 
