@@ -90,7 +90,7 @@ class Panel:
         yield f'<path class="line{" ours" if ours else ""}" stroke="{series.colour}" d="{path}"/>'
         for n, low, median, high in points:
             x = self.x(n)
-            yield f'<path stroke="{series.colour}" d="M{x:.1f} {self.y(low):.1f}V{self.y(high):.1f}"/>'
+            yield f'<path stroke="{series.colour}" stroke-opacity=".5" d="M{x:.1f} {self.y(low):.1f}V{self.y(high):.1f}"/>'
             yield f'<circle cx="{x:.1f}" cy="{self.y(median):.1f}" r="{4.5 if ours else 3}" fill="{series.colour}"/>'
 
     def labels(self):
