@@ -6,6 +6,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "fuzz_memory.h"
 #include "target/core.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
