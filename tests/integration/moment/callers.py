@@ -15,6 +15,7 @@ CALLS_ANYTHING = {"runtime.reflectcall"}
 
 # Assembly without a frame of its own: frame pointers pass over who called it.
 HIDES_CALLER = ("runtime.systemstack_switch", "runtime.gcWriteBarrier")
+PUSH_BP = b"\x55"
 MOST_LOST = 4
 
 
@@ -81,8 +82,8 @@ def lost_by_frame_pointers(executable, whole, stack):
         if len(stack) + lost != len(whole):
             continue
         for missing in itertools.combinations(hidden, lost):
-            rest = [address for i, address in enumerate(whole) if i not in missing]
-            if all(same_frame(executable, stack, i, address) for i, address in enumerate(rest)):
+            rest = [i for i in range(len(whole)) if i not in missing]
+            if all(same_frame(executable, stack, n, whole, i, i - 1 in missing) for n, i in enumerate(rest)):
                 return lost
     return None
 
@@ -90,11 +91,18 @@ def lost_by_frame_pointers(executable, whole, stack):
 def hides(executable, whole, i):
     """Whether what is inside of frame i of a stack can hide it from a walk by frame pointers."""
     if i > 1:
-        return (executable.function(whole[i - 1]).name.startswith(HIDES_CALLER) or
+        return (never_saves(executable, executable.function(whole[i - 1])) or
                 name_at(executable, whole[i - 2]) in INJECTED)
     call = executable.call_before(whole[0] + 1) if i == 0 else ("direct", None)
     # The innermost one: when a wrapper, which is not shown, was just called by it.
     return call is not None and (i == 1 or call[0] == "indirect" or executable.function(call[1]).wrapper)
+
+
+def never_saves(executable, function):
+    """Whether a function never saves the frame pointer. Up to Go 1.20 systemstack is one, and so is gosave_systemstack_switch,
+    which it calls while it is still on the goroutine's stack: then two callers are hidden."""
+    return (function.name.startswith(HIDES_CALLER) or
+            (function.name == "runtime.systemstack" and executable.at(function.entry, len(PUSH_BP)) != PUSH_BP))
 
 
 def name_at(executable, address):
@@ -102,6 +110,10 @@ def name_at(executable, address):
     return function and function.name
 
 
-def same_frame(executable, stack, i, address):
-    """A frame next to a lost one that was interrupted may pass for that one: its pc is then taken for exact."""
-    return stack[i] == address or (i > 0 and stack[i] == address + 1 and name_at(executable, stack[i - 1]) in INJECTED)
+def same_frame(executable, stack, n, whole, i, inner_is_lost):
+    """Whether frame n of a stack is frame i of the whole one. One next to a lost one that was interrupted may pass for that
+    one: its pc is then taken for exact. Where the injected call itself is lost, the pc that it interrupted is taken for that
+    of a call."""
+    return (stack[n] == whole[i] or
+            (n > 0 and stack[n] == whole[i] + 1 and name_at(executable, stack[n - 1]) in INJECTED) or
+            (inner_is_lost and stack[n] == whole[i] - 1 and name_at(executable, whole[i - 1]) in INJECTED))
