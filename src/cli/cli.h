@@ -36,7 +36,7 @@ enum command {
 };
 
 /** What the person asked to be told instead of a command. */
-enum show { SHOW_NOTHING, SHOW_HELP, SHOW_VERSION, SHOW_MANUAL };
+enum show { SHOW_NOTHING, SHOW_HELP, SHOW_VERSION, SHOW_MANUAL, SHOW_COMPLETION };
 
 /** What watch is to do. Strings belong to argv. */
 struct watch_plan {
@@ -62,6 +62,7 @@ struct run_options {
 struct invocation {
 	const struct command_row *command;
 	enum show show;
+	const char *shell; /**< SHOW_COMPLETION: for which */
 	pid_t *pids;
 	size_t pid_count;
 	const char *core; /**< --core, or NULL */

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <unistd.h>
 
+#include "cli/completion.h"
 #include "cli/help.h"
 #include "cli/messages.h"
 #include "cli/options.h"
@@ -28,12 +29,14 @@ static void ignore_write_signals(void)
 	signal(SIGXFSZ, SIG_IGN);
 }
 
-static enum status show(enum show what, const struct command_row *command)
+static enum status show(const struct invocation *invocation)
 {
-	if (what == SHOW_HELP)
-		help_print(command);
-	else if (what == SHOW_MANUAL)
+	if (invocation->show == SHOW_HELP)
+		help_print(invocation->command);
+	else if (invocation->show == SHOW_MANUAL)
 		help_print_manual();
+	else if (invocation->show == SHOW_COMPLETION)
+		completion_print(invocation->shell);
 	else
 		printf("gostackdump %s\n", gsd_version());
 	if (fflush(stdout) == 0 && ferror(stdout) == 0)
@@ -53,7 +56,7 @@ int main(int argc, char **argv)
 	if (!invocation_parse(argc, argv, &invocation))
 		message_hint("'gostackdump --help' lists the options");
 	else if (invocation.show != SHOW_NOTHING)
-		status = show(invocation.show, invocation.command);
+		status = show(&invocation);
 	else
 		status = invocation.command->run(&invocation);
 	invocation_clear(&invocation);

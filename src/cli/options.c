@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cli/completion.h"
 #include "cli/messages.h"
 #include "cli/outputs.h"
 #include "cli/suggestion.h"
@@ -50,6 +51,7 @@ enum {
 	OPTION_KEEP_FOR,
 	OPTION_MAX_DISK,
 	OPTION_LOG_FORMAT,
+	OPTION_COMPLETION,
 	OPTION_MANUAL
 };
 
@@ -337,6 +339,15 @@ static bool take_version(struct invocation *invocation, const char *argument)
 	return true;
 }
 
+static bool take_completion(struct invocation *invocation, const char *argument)
+{
+	if (!completion_exists(argument))
+		return usage_error("--completion '%s': it is bash, zsh or fish", argument);
+	invocation->show = SHOW_COMPLETION;
+	invocation->shell = argument;
+	return true;
+}
+
 static bool take_manual(struct invocation *invocation, const char *argument)
 {
 	(void)argument;
@@ -425,6 +436,8 @@ const struct option_row option_table[] = {
 	 "also say how the runtime was found and where the time went"},
 	{'h', "help", NULL, GROUP_MESSAGES, COMMAND_ALL, take_help, "show this help"},
 	{'V', "version", NULL, GROUP_MESSAGES, COMMAND_ALL, take_version, "show the version"},
+	{OPTION_COMPLETION, "completion", "bash|zsh|fish", GROUP_MESSAGES, COMMAND_DUMP, take_completion,
+	 "print a completion script for that shell"},
 	{OPTION_MANUAL, "help-manual", NULL, GROUP_MESSAGES, COMMAND_ALL, take_manual, NULL},
 	{0, NULL, NULL, GROUP_COUNT, 0, NULL, NULL},
 };
