@@ -324,12 +324,13 @@ static void a_screen_shows_the_biggest_first_and_counts_the_rest(void **state)
 	size_t count = 0;
 	for (uint32_t stack = 0; stack < 8; stack++)
 		for (unsigned i = 0; i < (stack == 0 ? 1234U : 60 - stack); i++)
-			goroutines[count++] = (struct gsd_goroutine){.goid = count,
-								     .stack = stack,
+			goroutines[count++] = (struct gsd_goroutine){.stack = stack,
 								     .status = WAITING,
 								     .wait_since = 800 * MINUTE,
 								     .creator_pc = MAIN,
 								     .labels = GSD_NO_LABELS};
+	for (size_t i = 0; i < count; i++)
+		goroutines[i].goid = i + 1;
 	struct gsd_snapshot snapshot = SNAPSHOT(goroutines, stacks);
 	snapshot.goroutine_count = count;
 	const char *report = report_in(&snapshot, (struct gsd_report_style){.width = 80, .height = 24});
