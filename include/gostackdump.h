@@ -392,7 +392,8 @@ enum gsd_format {
 	GSD_FORMAT_FOLDED,           /**< "outermost;…;innermost COUNT", a line for each distinct stack */
 	GSD_FORMAT_RAW,              /**< the capture itself, minus names of Go code, for gsd_capture_load(); STACKS can
 					  be made of it if it was taken with gsd_capture_options.arguments */
-	GSD_FORMAT_HTML              /**< one page: a flame graph with search and zoom, and a table of groups */
+	GSD_FORMAT_HTML,             /**< one page: a flame graph with search and zoom, and a table of groups */
+	GSD_FORMAT_SVG               /**< a flame graph as a picture */
 };
 
 /** How to write. Zero in every field (apart from @ref size) is the default. */

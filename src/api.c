@@ -68,6 +68,7 @@ static struct gsd_error *write_format(struct gsd_sink *sink, void *context)
 	case GSD_FORMAT_PPROF: return gsd_write_pprof(snapshot, sink);
 	case GSD_FORMAT_PPROF_GOROUTINES: return gsd_write_pprof_goroutines(snapshot, sink);
 	case GSD_FORMAT_FOLDED: return gsd_write_folded(snapshot, sink);
+	case GSD_FORMAT_SVG: return gsd_write_svg(snapshot, sink);
 	case GSD_FORMAT_HTML: return gsd_write_html(snapshot, sink);
 	case GSD_FORMAT_JSONL: return gsd_write_jsonl(snapshot, sink);
 	case GSD_FORMAT_TEXT: return gsd_write_text(snapshot, sink);

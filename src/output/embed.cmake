@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # Makes PAGE_C: the page of the html format as two arrays, what stands before the data and what stands after. Its content
-# security policy names its style and its script by their hashes.
+# security policy names its style and its script by their hashes. And the style and the script of the svg format.
 #   cmake -DSOURCE_DIR=src/output -DPAGE_C=page.c -P embed.cmake
 
 cmake_minimum_required(VERSION 3.25)
@@ -47,4 +47,9 @@ math(EXPR place "${place} + 6")
 string(SUBSTRING "${page}" ${place} -1 tail)
 c_array(head_array gsd_html_head "${head}")
 c_array(tail_array gsd_html_tail "${tail}")
-file(WRITE ${PAGE_C} "#include \"output/html.h\"\n\n${head_array}\n${tail_array}")
+file(READ ${SOURCE_DIR}/svg.css svg_style)
+file(READ ${SOURCE_DIR}/svg.js svg_script)
+c_array(svg_style_array gsd_svg_style "${svg_style}")
+c_array(svg_script_array gsd_svg_script "${svg_script}")
+file(WRITE ${PAGE_C} "#include \"output/html.h\"\n#include \"output/svg.h\"\n
+${head_array}\n${tail_array}\n${svg_style_array}\n${svg_script_array}")

@@ -89,6 +89,13 @@ GSD_MUST_CHECK struct gsd_error *gsd_write_folded(const struct gsd_snapshot *sna
 GSD_MUST_CHECK struct gsd_error *gsd_write_html(const struct gsd_snapshot *snapshot, struct gsd_sink *sink);
 
 /**
+ * Writes a flame graph as a picture (SVG 1.1, UTF-8) that loads nothing; its own script adds zoom and search where
+ * scripts run. In strings, control characters, what changes the direction of text, and bytes that are not UTF-8 are shown
+ * as \xNN or \u{NNNN}. Fails as gsd_write_pprof().
+ */
+GSD_MUST_CHECK struct gsd_error *gsd_write_svg(const struct gsd_snapshot *snapshot, struct gsd_sink *sink);
+
+/**
  * Writes JSON Lines: an object for the capture, then one for each goroutine (docs/jsonl.md). In strings, each byte that
  * is not part of valid UTF-8 becomes U+FFFD. Fails as gsd_write_pprof().
  */

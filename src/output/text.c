@@ -81,12 +81,13 @@ void gsd_text_pad(struct gsd_text *text, unsigned column)
 		append(text, " ", 1, 1);
 }
 
-/* Invisible characters by which text can be made to look like another, and line ends that are no control characters. */
+/* Invisible characters by which text can be made to look like another, line ends that are no control characters, and
+ * what no XML document may have. */
 static bool is_deceptive(uint32_t character)
 {
 	return character == 0x061c || (character >= 0x200b && character <= 0x200f) ||
 	       (character >= 0x2028 && character <= 0x202e) || (character >= 0x2060 && character <= 0x206f) ||
-	       character == 0xfeff;
+	       character == 0xfeff || character == 0xfffe || character == 0xffff;
 }
 
 static bool is_control(uint32_t character)
