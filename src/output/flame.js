@@ -48,7 +48,12 @@ function packageColour(path) {
 	if (!packages.has(path)) packages.set(path, colour(isRuntime(path) ? null : hueOf(path)));
 	return packages.get(path);
 }
-const stateColour = (state) => colour(HUES[state % HUES.length]);
+
+// The commonest states have the colours that are told apart best; all that come after the first dozen are duller.
+function stateColour(state) {
+	const rank = stateRanks[state], hue = HUES[rank % HUES.length];
+	return rank < HUES.length ? colour(hue) : `hsl(${hue + 15} calc(var(--saturation) * .5) calc(var(--lightness) * .86))`;
+}
 
 function duration(ns) {
 	if (ns === null) return "";
@@ -63,13 +68,17 @@ function duration(ns) {
 
 const frames = data.frames.map(([name, file, line]) => ({name, file, line, ...split(name)}));
 const groups = data.groups.map((group, index) => {
-	const stack = data.stacks[group.stack].map((frame) => frames[frame]); // outermost first
+	const start = group.start && {name: group.start[0], file: group.start[1], line: group.start[2], ...split(group.start[0])};
+	const stack = start ? [start] : data.stacks[group.stack].map((frame) => frames[frame]); // outermost first
 	const inner = stack.slice().reverse();
 	const top = inner.find((frame) => !isRuntime(frame.path)) || inner[0];
 	return {...group, index, stack, top, path: []};
 });
 const total = groups.reduce((sum, group) => sum + group.count, 0);
 const stateTotals = data.states.map((_, state) => groups.reduce((sum, group) => sum + (group.state === state ? group.count : 0), 0));
+
+const statesByTotal = data.states.map((_, state) => state).sort((a, b) => stateTotals[b] - stateTotals[a]);
+const stateRanks = data.states.map((_, state) => statesByTotal.indexOf(state));
 
 const view = {byState: false, state: null, search: "", zoom: null, selected: null, sort: "count", shown: ROWS_AT_ONCE, focus: null};
 let root = null;
@@ -289,6 +298,7 @@ function row(group) {
 function list() {
 	const wanted = groups.filter(visible).sort((a, b) => orders[view.sort](a, b) || a.index - b.index);
 	$("groups").replaceChildren(...wanted.slice(0, view.shown).map(row));
+	$("none").hidden = wanted.length > 0;
 	$("more").hidden = wanted.length <= view.shown;
 	$("more").textContent = `${number(wanted.length - view.shown)} more groups`;
 	for (const button of document.querySelectorAll("th button")) {
@@ -325,6 +335,7 @@ function details() {
 		if (group.several) item.append(element("span", "and by others", "file"));
 		stack.append(item);
 	}
+	if (group.start) stack.append(element("li", "has not run yet", "file"));
 	panel.replaceChildren(close, head, ...group.labels.map(([key, value]) => element("span", `${key}=${value}`, "label")),
 		element("div", group.count === 1 ? `goroutine ${group.goid}` : `goroutine ${group.goid} and others`, "number"), stack);
 	panel.scrollTop = 0;
@@ -350,8 +361,7 @@ function select(group) {
 // ---- what is above both ----
 
 function chips() {
-	const order = data.states.map((_, state) => state).sort((a, b) => stateTotals[b] - stateTotals[a]);
-	$("states").replaceChildren(...order.map((state) => {
+	$("states").replaceChildren(...statesByTotal.map((state) => {
 		const button = element("button");
 		const swatch = element("span", undefined, "swatch");
 		swatch.style.background = stateColour(state);
@@ -421,9 +431,13 @@ function onRow(event) {
 
 function facts() {
 	const name = data.exe.slice(data.exe.lastIndexOf("/") + 1) || "goroutines";
-	const words = [plural(total), `pid ${data.pid}`, data.go, (data.time || "").replace(/T(.*)\..*/, " $1 UTC")];
+	const selection = data.selection;
+	const count = selection ? `${number(total)} of ${plural(selection.of)}` : plural(total);
+	const words = [count, `pid ${data.pid}`, data.go, (data.time || "").replace(/T(.*)\..*/, " $1 UTC")];
 	if (data.unreadable) words.push(`${number(data.unreadable)} unreadable`);
 	if (data.ambiguous) words.push(`${number(data.ambiguous)} not settled`);
+	if (selection && selection.filter !== null) words.push("filter: " + selection.filter);
+	if (selection && selection.limit !== null) words.push(`a sample of at most ${number(selection.limit)}, seed ${selection.seed}`);
 	document.title = `${name}: ${plural(total)}`;
 	$("program").textContent = name;
 	$("program").title = data.exe;

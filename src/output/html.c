@@ -10,6 +10,7 @@
 #include "base/error.h"
 #include "output/call_tree.h"
 #include "output/json.h"
+#include "output/jsonl.h"
 #include "output/report_groups.h"
 
 struct page {
@@ -84,12 +85,23 @@ static void write_labels(struct page *page, const struct gsd_group *group)
 	gsd_json_close(&page->json, ']');
 }
 
+/* [function, file, line], or null: what a goroutine was created by, or begins with. */
+static struct gsd_error *write_place(struct page *page, const char *key, uint64_t pc)
+{
+	struct gsd_line line = {0};
+	if (pc != 0)
+		GSD_TRY(page->source->creator(page->source->context, pc, &line));
+	if (line.function != NULL)
+		write_line(&page->json, key, &line);
+	else
+		gsd_json_null(&page->json, key);
+	return NULL;
+}
+
 static struct gsd_error *write_group(struct page *page, const struct gsd_group *group)
 {
 	struct gsd_json *json = &page->json;
-	struct gsd_line creator = {0};
-	if (group->creator_pc != 0)
-		GSD_TRY(page->source->creator(page->source->context, group->creator_pc, &creator));
+	bool empty = page->groups.stacks.stacks.items[group->stack].count == 0;
 	gsd_json_open(json, NULL, '{');
 	gsd_json_unsigned(json, "stack", group->stack);
 	gsd_json_unsigned(json, "state", group->state);
@@ -99,10 +111,8 @@ static struct gsd_error *write_group(struct page *page, const struct gsd_group *
 		gsd_json_unsigned(json, "wait", group->longest_wait_ns);
 	else
 		gsd_json_null(json, "wait");
-	if (creator.function != NULL)
-		write_line(json, "creator", &creator);
-	else
-		gsd_json_null(json, "creator");
+	GSD_TRY(write_place(page, "creator", group->creator_pc));
+	GSD_TRY(write_place(page, "start", empty ? group->start_pc : 0));
 	gsd_json_bool(json, "several", group->several_creators);
 	write_labels(page, group);
 	gsd_json_close(json, '}');
@@ -117,6 +127,7 @@ static void write_capture(struct page *page)
 	gsd_json_unsigned(json, "pid", snapshot->pid);
 	gsd_json_string(json, "go", snapshot->go_version);
 	gsd_json_time(json, "time", snapshot->time_unix_ns);
+	gsd_json_selection(json, snapshot);
 	gsd_json_unsigned(json, "unreadable", page->groups.unreadable);
 	gsd_json_unsigned(json, "ambiguous", page->groups.ambiguous);
 }

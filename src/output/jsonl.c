@@ -22,7 +22,7 @@ struct writer {
 
 /* ---- the capture ---- */
 
-static void write_selection(struct gsd_json *json, const struct gsd_snapshot *snapshot)
+void gsd_json_selection(struct gsd_json *json, const struct gsd_snapshot *snapshot)
 {
 	const struct gsd_snapshot_selection *selection = &snapshot->selection;
 	if (selection->filter == NULL && selection->limit == 0) {
@@ -55,7 +55,7 @@ static void write_capture(struct writer *writer)
 	gsd_json_string(json, "go_version", snapshot->go_version);
 	gsd_json_string(json, "mode", snapshot->mode);
 	gsd_json_unsigned(json, "goroutines", snapshot->goroutine_count);
-	write_selection(json, snapshot);
+	gsd_json_selection(json, snapshot);
 	gsd_json_close(json, '}');
 	gsd_json_end_line(json);
 }

@@ -33,10 +33,43 @@ static void the_data_are_groups_with_stacks_of_numbered_frames(void **state)
 	struct gsd_snapshot snapshot = SNAPSHOT(goroutines, stacks);
 	char *data = data_of(&snapshot);
 	assert_non_null(strstr(data, "\"stacks\":[[3,2,1,0],[4]],\"states\":[\"running\"]"));
-	assert_non_null(strstr(data,
-			       "{\"stack\":0,\"state\":0,\"count\":2,\"goid\":5,\"wait\":null,"
-			       "\"creator\":[\"main.main\",\"/src/app/main.go\",44],\"several\":false,\"labels\":[]}"));
+	assert_non_null(strstr(
+		data,
+		"{\"stack\":0,\"state\":0,\"count\":2,\"goid\":5,\"wait\":null,"
+		"\"creator\":[\"main.main\",\"/src/app/main.go\",44],\"start\":null,\"several\":false,\"labels\":[]}"));
 	assert_non_null(strstr(data, "[\"gostackdump.empty\",\"\",0]]"));
+	free(data);
+}
+
+static void those_that_never_ran_have_their_start_function(void **state)
+{
+	(void)state;
+	struct gsd_stack stacks[] = {{0}};
+	struct gsd_goroutine goroutines[] = {{.never_ran = true, .start_pc = MAIN, .labels = GSD_NO_LABELS},
+					     {.never_ran = true, .start_pc = START, .labels = GSD_NO_LABELS},
+					     {.never_ran = true, .start_pc = MAIN, .labels = GSD_NO_LABELS}};
+	struct gsd_snapshot snapshot = SNAPSHOT(goroutines, stacks);
+	char *data = data_of(&snapshot);
+	const char *first = strstr(data, "\"count\":2,"), *second = strstr(data, "\"count\":1,");
+	assert_non_null(first);
+	assert_non_null(second);
+	assert_non_null(strstr(first, "\"start\":[\"main.main\",\"/src/app/main.go\",44]"));
+	assert_non_null(strstr(second, "\"start\":[\"main.start\",\"/src/app/main.go\",33]"));
+	free(data);
+}
+
+static void the_data_say_what_was_selected(void **state)
+{
+	(void)state;
+	struct gsd_stack stacks[] = {STACK(MAIN)};
+	struct gsd_goroutine goroutines[] = {{.labels = GSD_NO_LABELS}};
+	struct gsd_snapshot snapshot = SNAPSHOT(goroutines, stacks);
+	char *data = data_of(&snapshot);
+	assert_non_null(strstr(data, "\"selection\":null"));
+	free(data);
+	snapshot.selection = (struct gsd_snapshot_selection){"a<b", 5, 3, 10006};
+	data = data_of(&snapshot);
+	assert_non_null(strstr(data, "\"selection\":{\"of\":10006,\"filter\":\"a\\u003cb\",\"limit\":5,\"seed\":3}"));
 	free(data);
 }
 
@@ -84,6 +117,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_data_are_groups_with_stacks_of_numbered_frames),
+		cmocka_unit_test(those_that_never_ran_have_their_start_function),
+		cmocka_unit_test(the_data_say_what_was_selected),
 		cmocka_unit_test(no_string_of_the_program_leaves_the_data),
 		cmocka_unit_test(what_the_sink_says_is_handed_on),
 	};
