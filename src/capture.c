@@ -26,9 +26,10 @@
 #define DEFAULT_MAX_PAUSE_NS UINT64_C(1000000000)
 #define DEFAULT_MAX_FRAMES   4096
 #define MAX_MAX_FRAMES       (1U << 24)
-#define MAX_STOPS            5   /* a buffer was too small: enlarge, again */
-#define FEW_AMBIGUOUS        64  /* so many come and go by chance: another round costs less than stopping for all */
-#define MAX_ROUNDS           4   /* of looks around a stop */
+#define MAX_STOPS            5  /* a buffer was too small: enlarge, again */
+#define FEW_AMBIGUOUS        64 /* so many come and go by chance: another round costs less than stopping for all */
+#define MAX_ROUNDS           5  /* of looks around a stop */
+#define FIRST_LOOKS          8  /* more of them after the second round that settled all but a few; then twice as many */
 #define MAX_PIECES           256 /* running goroutines whose threads are on other stacks */
 #define STACK_SLACK          ((size_t)1 << 20)
 #define CLAIM_SLACK          ((uint64_t)128 << 20)
@@ -356,6 +357,17 @@ static struct gsd_error *take_round(struct gsd_looks *looks, struct copy *copy, 
 	return gsd_survey_after_stop(survey, ambiguous_ret);
 }
 
+/*
+ * The few that are left are others in every round: goroutines that move now and then, and that no look has seen move.
+ * The longer the looks, the more of those are known to be busy.
+ */
+static struct gsd_error *look_for_longer(struct gsd_survey *survey, int count)
+{
+	for (int i = 0; i < count; i++)
+		GSD_TRY(gsd_survey_look(survey));
+	return NULL;
+}
+
 static struct gsd_error *take_rounds(struct gsd_looks *looks, struct copy *copy, size_t *ambiguous_ret)
 {
 	size_t factor = 1;
@@ -369,6 +381,8 @@ static struct gsd_error *take_rounds(struct gsd_looks *looks, struct copy *copy,
 		if (*ambiguous_ret != SIZE_MAX && *ambiguous_ret > before && *ambiguous_ret > FEW_AMBIGUOUS)
 			return NULL; /* they do not get fewer */
 		before = *ambiguous_ret;
+		if (round > 0 && *ambiguous_ret <= FEW_AMBIGUOUS)
+			GSD_TRY(look_for_longer(looks->survey, FIRST_LOOKS << (round - 1)));
 	}
 	return NULL;
 }
@@ -378,8 +392,10 @@ static struct gsd_error *take_survey(struct gsd_looks *looks, const struct gsd_c
 {
 	size_t ambiguous = SIZE_MAX;
 	GSD_TRY(take_rounds(looks, copy, &ambiguous));
-	if (ambiguous == 0)
-		return gsd_looks_finish(looks);
+	if (ambiguous == 0) {
+		gsd_looks_finish(looks);
+		return NULL;
+	}
 	if (!copy->given_up)
 		GSD_TRY(take_one_stop(looks->capture, looks->target, options, copy));
 	if (copy->given_up)

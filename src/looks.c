@@ -24,12 +24,12 @@ void gsd_looks_close(struct gsd_looks *looks)
 	gsd_parallel_memory_destroy(looks->parallel, looks->target->process);
 }
 
-struct gsd_error *gsd_looks_finish(struct gsd_looks *looks)
+void gsd_looks_finish(struct gsd_looks *looks)
 {
 	struct gsd_capture *capture = looks->capture;
 	struct gsd_stats *stats = &capture->stats;
 	struct gsd_survey_figures figures;
-	GSD_TRY(gsd_survey_finish(looks->survey, &figures));
+	gsd_survey_finish(looks->survey, &figures);
 	stats->read_at_stop = figures.read_at_stop;
 	stats->one_step = figures.one_step;
 	stats->births = figures.births;
@@ -37,7 +37,6 @@ struct gsd_error *gsd_looks_finish(struct gsd_looks *looks)
 	for (size_t i = 0; i < capture->analysis.goroutines.count; i++)
 		stats->unsettled += capture->analysis.goroutines.items[i].ambiguous ? 1 : 0;
 	stats->ambiguous += stats->unsettled;
-	return NULL;
 }
 
 static uint64_t count_running(const struct gsd_goroutine_array *goroutines)
@@ -74,7 +73,7 @@ struct gsd_error *gsd_looks_give_up(struct gsd_looks *looks, bool mark, struct g
 	struct gsd_error *error = gsd_survey_give_up(looks->survey, &around, mark);
 	free(threads.items);
 	GSD_TRY(error);
-	GSD_TRY(gsd_looks_finish(looks));
+	gsd_looks_finish(looks);
 	if (gsd_survey_has_moment(looks->survey))
 		return NULL;
 	*figures = now;

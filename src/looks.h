@@ -31,7 +31,7 @@ GSD_MUST_CHECK struct gsd_error *gsd_looks_open(struct gsd_capture *capture, str
 void gsd_looks_close(struct gsd_looks *looks);
 
 /** Puts what the survey has into the capture, with its figures. */
-GSD_MUST_CHECK struct gsd_error *gsd_looks_finish(struct gsd_looks *looks);
+void gsd_looks_finish(struct gsd_looks *looks);
 /**
  * The same without a moment for what is not settled: see gsd_survey_give_up(). Where no moment was fixed the mode is
  * "nonblocking" then, and @p figures says when the looks were over.

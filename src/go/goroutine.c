@@ -625,15 +625,30 @@ struct gsd_error *gsd_analyst_goroutine(struct gsd_analyst *analyst, const struc
 	return NULL;
 }
 
-struct gsd_error *gsd_analyst_keep(struct gsd_analyst *analyst, const struct gsd_goroutine *goroutine)
+bool gsd_analyst_counts(struct gsd_analyst *analyst, const struct gsd_goroutine *goroutine)
 {
 	struct gsd_analysis *result = &analyst->result;
 	result->system_goroutines += goroutine->system ? 1 : 0;
 	if (goroutine->system && !analyst->options.system_goroutines)
-		return NULL;
+		return false;
 	result->unreadable += goroutine->unreadable != GSD_READABLE ? 1 : 0;
 	result->disagreements += goroutine->disagreed ? 1 : 0;
-	return gsd_goroutine_array_append(&result->goroutines, *goroutine) ? NULL : gsd_error_no_memory();
+	return true;
+}
+
+void gsd_analyst_adopt(struct gsd_analyst *analyst, struct gsd_goroutine *goroutines, size_t count, size_t capacity)
+{
+	gsd_goroutine_array_free(&analyst->result.goroutines);
+	analyst->result.goroutines =
+		(struct gsd_goroutine_array){.items = goroutines, .count = count, .capacity = capacity};
+}
+
+static struct gsd_error *keep(struct gsd_analyst *analyst, const struct gsd_goroutine *goroutine)
+{
+	if (gsd_analyst_counts(analyst, goroutine) &&
+	    !gsd_goroutine_array_append(&analyst->result.goroutines, *goroutine))
+		return gsd_error_no_memory();
+	return NULL;
 }
 
 bool gsd_analyst_depends_on_runtime(struct gsd_analyst *analyst, uint64_t start_pc)
@@ -694,7 +709,7 @@ static struct gsd_error *add_all(struct gsd_analyst *analyst, const struct gsd_m
 		bool there;
 		GSD_TRY(gsd_analyst_goroutine(analyst, &copied, &around, &goroutine, &there));
 		if (there)
-			GSD_TRY(gsd_analyst_keep(analyst, &goroutine));
+			GSD_TRY(keep(analyst, &goroutine));
 	}
 	return NULL;
 }

@@ -30,7 +30,7 @@ struct gsd_analysis_options {
 	uint32_t max_frames; /**< words kept per stack */
 	bool innermost_only; /**< keep only the innermost ones (a cut as Go's own follows) */
 	bool system_goroutines;
-	bool headers_only;                         /**< no stack, no labels, no thread: what a header alone says */
+	bool headers_only; /**< no stack, no labels, no thread: what a header alone says */
 	/** Keep the values of arguments, of the frames that this says; NULL: none. Borrowed. */
 	struct gsd_traceback *traceback;
 	struct gsd_traceback_rule traceback_rule;
@@ -101,11 +101,13 @@ GSD_MUST_CHECK struct gsd_error *gsd_analyst_goroutine(struct gsd_analyst *analy
 						       const struct gsd_copied_goroutine *copied,
 						       const struct gsd_around *around,
 						       struct gsd_goroutine *goroutine_ret, bool *exists_ret);
-/** Takes a goroutine into the result, unless it is a system one that was not asked for; counts it. */
-GSD_MUST_CHECK struct gsd_error *gsd_analyst_keep(struct gsd_analyst *analyst, const struct gsd_goroutine *goroutine);
 /** Whether the arguments of two goroutines, as far as they are kept, have the same values. */
 bool gsd_analyst_same_values(const struct gsd_analyst *analyst, const struct gsd_goroutine *left,
 			     const struct gsd_goroutine *right);
+/** Counts one for the result; false: it is a system one that was not asked for, and has no place there. */
+bool gsd_analyst_counts(struct gsd_analyst *analyst, const struct gsd_goroutine *goroutine);
+/** Makes goroutines that were counted the result; the array (of malloc) is the analyst's then. */
+void gsd_analyst_adopt(struct gsd_analyst *analyst, struct gsd_goroutine *goroutines, size_t count, size_t capacity);
 /** Whether one started at @p start_pc is a system goroutine at some times and not at others. */
 bool gsd_analyst_depends_on_runtime(struct gsd_analyst *analyst, uint64_t start_pc);
 /** What was kept, with the stacks; the analyst is empty then. To be freed with gsd_analysis_free(). */

@@ -764,17 +764,28 @@ struct gsd_error *gsd_survey_give_up(struct gsd_survey *survey, const struct gsd
 	return NULL;
 }
 
-struct gsd_error *gsd_survey_finish(struct gsd_survey *survey, struct gsd_survey_figures *figures_ret)
+/* Whether it is among the goroutines of the moment. */
+static bool is_there(const struct gsd_survey *survey, size_t i)
 {
-	for (size_t i = 0; i < survey->table.count; i++) {
-		struct gsd_survey_slot *slot = &survey->table.slots[i];
-		bool unknown = slot->dead || survey->table.goroutines[i].address == 0; /* it was never read */
-		if (slot->outcome == GSD_OUTCOME_NOT_THERE || (slot->outcome == GSD_OUTCOME_AMBIGUOUS && unknown))
+	const struct gsd_survey_slot *slot = &survey->table.slots[i];
+	bool unknown = slot->dead || survey->table.goroutines[i].address == 0; /* it was never read */
+	return slot->outcome != GSD_OUTCOME_NOT_THERE && !(slot->outcome == GSD_OUTCOME_AMBIGUOUS && unknown);
+}
+
+void gsd_survey_finish(struct gsd_survey *survey, struct gsd_survey_figures *figures_ret)
+{
+	struct gsd_survey_table *table = &survey->table;
+	size_t kept = 0;
+	for (size_t i = 0; i < table->count; i++) {
+		struct gsd_goroutine *goroutine = &table->goroutines[i];
+		if (!is_there(survey, i))
 			continue;
-		if (slot->outcome == GSD_OUTCOME_AMBIGUOUS)
-			survey->table.goroutines[i].ambiguous = true;
-		GSD_TRY(gsd_analyst_keep(survey->analyst, &survey->table.goroutines[i]));
+		if (table->slots[i].outcome == GSD_OUTCOME_AMBIGUOUS)
+			goroutine->ambiguous = true;
+		if (gsd_analyst_counts(survey->analyst, goroutine))
+			table->goroutines[kept++] = *goroutine;
 	}
+	gsd_analyst_adopt(survey->analyst, table->goroutines, kept, table->capacity);
+	table->goroutines = NULL;
 	*figures_ret = survey->figures;
-	return NULL;
 }

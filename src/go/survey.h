@@ -71,7 +71,10 @@ struct gsd_survey_figures {
 	uint64_t births;
 	uint64_t ambiguous;
 };
-/** Hands everything to the analyst, in the order of the list; what is ambiguous is marked. */
-GSD_MUST_CHECK struct gsd_error *gsd_survey_finish(struct gsd_survey *survey, struct gsd_survey_figures *figures_ret);
+/**
+ * Hands everything to the analyst, in the order of the list; what is ambiguous is marked. Nothing but
+ * gsd_survey_destroy() may follow.
+ */
+void gsd_survey_finish(struct gsd_survey *survey, struct gsd_survey_figures *figures_ret);
 
 #endif
