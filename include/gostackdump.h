@@ -420,6 +420,21 @@ GSD_API GSD_MUST_CHECK struct gsd_error *gsd_capture_write_file(struct gsd_captu
 								const char *path,
 								const struct gsd_write_options *options);
 
+/* ---- names for people ------------------------------------------------------------------------------------------- */
+
+/**
+ * Whether a report folds frames of @p function away: plumbing of the runtime that parks a goroutine, starts it, gives it
+ * memory. What programs call themselves, and what panics or ends them, is none.
+ */
+GSD_API bool gsd_function_is_folded(const char *function);
+/**
+ * Writes the name that a report has for @p function into @p text of @p size bytes, as snprintf() would, and returns what
+ * that would: with the last element of its package's path only, "http.(*conn).serve".
+ */
+GSD_API size_t gsd_function_short_name(const char *function, char *text, size_t size);
+/** The same for the file of a frame in @p function: in its package, "net/http/server.go"; what has none stays whole. */
+GSD_API size_t gsd_file_short_name(const char *function, const char *file, char *text, size_t size);
+
 /** The version of this library, e.g. "0.1.0". */
 GSD_API const char *gsd_version(void);
 

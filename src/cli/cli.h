@@ -22,6 +22,7 @@ enum status {
 	STATUS_COMPLETE = 0,
 	STATUS_PARTIAL = 1, /**< some goroutine, process or file is missing from what was asked for */
 	STATUS_NOTHING = 2, /**< nothing captured or nothing written */
+	STATUS_HOLDS = 3,   /**< a condition of --fail-on holds */
 	STATUS_USAGE = 64   /**< wrong usage, as EX_USAGE of sysexits.h */
 };
 
@@ -31,8 +32,9 @@ enum command {
 	COMMAND_PS = 2,
 	COMMAND_WATCH = 4,
 	COMMAND_RUN = 8,
+	COMMAND_DIFF = 16,
 	COMMAND_CAPTURES = COMMAND_DUMP | COMMAND_WATCH | COMMAND_RUN,
-	COMMAND_ALL = COMMAND_DUMP | COMMAND_PS | COMMAND_WATCH | COMMAND_RUN
+	COMMAND_ALL = COMMAND_DUMP | COMMAND_PS | COMMAND_WATCH | COMMAND_RUN | COMMAND_DIFF
 };
 
 /** What the person asked to be told instead of a command. */
@@ -58,6 +60,12 @@ struct run_options {
 	bool by_thread; /**< for tests: stops as where only an ancestor may make them */
 };
 
+/** When diff is to fail. Strings belong to argv. */
+struct diff_plan {
+	struct condition *conditions; /**< --fail-on: any of them */
+	size_t condition_count;
+};
+
 /** Everything that the arguments and the environment say. Strings belong to argv. */
 struct invocation {
 	const struct command_row *command;
@@ -81,6 +89,7 @@ struct invocation {
 	bool json; /**< ps: --json; watch: --log-format json */
 	struct watch_plan watch;
 	struct run_options run;
+	struct diff_plan diff;
 	struct gsd_capture_options capture;
 	const char **filters;           /**< --filter */
 	struct gsd_selection selection; /**< over filters */
@@ -91,5 +100,6 @@ enum status dump_run(const struct invocation *invocation);
 enum status ps_run(const struct invocation *invocation);
 enum status watch_run(const struct invocation *invocation);
 enum status run_run(const struct invocation *invocation); /**< also the command's own status */
+enum status diff_run(const struct invocation *invocation);
 
 #endif

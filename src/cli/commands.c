@@ -135,6 +135,22 @@ static const struct status_row watch_statuses[] = {
 	{NULL, NULL},
 };
 
+static bool check_diff(struct invocation *invocation)
+{
+	if (invocation->operand_count == 0 || invocation->operand_count > 2)
+		return usage_error("which captures? Give two files, or one directory of them");
+	return outputs_decide_pages(invocation);
+}
+
+static const struct status_row diff_statuses[] = {
+	{"0", "compared, whether or not something has changed"},
+	{"1", "some captures of the directory could not be read; the others were compared"},
+	{"2", "nothing compared or nothing written"},
+	{"3", "a condition of --fail-on holds"},
+	{"64", "wrong usage"},
+	{NULL, NULL},
+};
+
 const struct command_row command_table[] = {
 	{.bit = COMMAND_DUMP,
 	 .name = "dump",
@@ -194,5 +210,22 @@ const struct command_row command_table[] = {
 	 .examples = "  gostackdump run --timeout 9m -- go test ./...\n"
 		     "  gostackdump run --timeout 25m --idle 3m -o dumps -- make check\n"
 		     "                                             and a profile of each for later\n"},
+	{.bit = COMMAND_DIFF,
+	 .name = "diff",
+	 .usage = "diff [options] OLD NEW | DIR",
+	 .help = "what grew, shrank, appeared, vanished between captures",
+	 .about = "Compares two captures (raw, jsonl, pprof, pprof-goroutines; also goroutine profiles\n"
+		  "that Go programs wrote themselves), or all that watch has written into a directory:\n"
+		  "there each process is a series, and its groups are ranked as leak suspects.\n",
+	 .takes_operands = true,
+	 .operands_anywhere = true,
+	 .check = check_diff,
+	 .run = diff_run,
+	 .statuses = diff_statuses,
+	 .examples = "  gostackdump diff before.jsonl after.jsonl\n"
+		     "  gostackdump diff --fail-on 'growth>20%' --fail-on 'group>50' a.pb.gz b.pb.gz\n"
+		     "                                             for CI: status 3 when it leaks\n"
+		     "  gostackdump diff dumps                     all snapshots of gostackdump watch -o dumps\n"
+		     "  gostackdump diff -o leaks.html dumps       the same as a page with plots\n"},
 	{.name = NULL},
 };

@@ -13,10 +13,11 @@ struct status_row {
 struct command_row {
 	enum command bit;
 	const char *name;
-	const char *usage; /**< what follows "gostackdump " */
-	const char *help;  /**< one line in the list of commands */
-	const char *about; /**< what its own help begins with; lines of 80 columns at most */
-	bool takes_operands;
+	const char *usage;      /**< what follows "gostackdump " */
+	const char *help;       /**< one line in the list of commands */
+	const char *about;      /**< what its own help begins with; lines of 80 columns at most */
+	bool takes_operands;    /**< words that are no options */
+	bool operands_anywhere; /**< between options, too; else all that follows the first is theirs */
 	/** Completes what the arguments say, and refuses what contradicts itself, with a message. */
 	bool (*check)(struct invocation *invocation);
 	enum status (*run)(const struct invocation *invocation);

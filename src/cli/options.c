@@ -47,6 +47,7 @@ enum {
 	OPTION_EVERY,
 	OPTION_ONCE,
 	OPTION_ON,
+	OPTION_FAIL_ON,
 	OPTION_KEEP,
 	OPTION_KEEP_FOR,
 	OPTION_MAX_DISK,
@@ -280,12 +281,26 @@ static bool take_max_disk(struct invocation *invocation, const char *argument)
 static bool take_on(struct invocation *invocation, const char *argument)
 {
 	struct watch_plan *watch = &invocation->watch;
-	if (condition_parse(argument, value_duration, &watch->conditions[watch->condition_count])) {
+	struct condition *condition = &watch->conditions[watch->condition_count];
+	/* Counting tells no groups apart. */
+	if (condition_parse(argument, value_duration, condition) && condition->kind != CONDITION_GROUP) {
 		watch->condition_count++;
 		return true;
 	}
 	usage_error("--on '%s': no condition", argument);
 	message_hint("conditions are like goroutines>10000, growth>20%%, growth>500, age>10m");
+	return false;
+}
+
+static bool take_fail_on(struct invocation *invocation, const char *argument)
+{
+	struct diff_plan *diff = &invocation->diff;
+	if (condition_parse(argument, value_duration, &diff->conditions[diff->condition_count])) {
+		diff->condition_count++;
+		return true;
+	}
+	usage_error("--fail-on '%s': no condition", argument);
+	message_hint("conditions are like growth>500, growth>20%%, group>50, goroutines>10000, age>10m");
 	return false;
 }
 
@@ -362,8 +377,9 @@ const struct option_row option_table[] = {
 	 "a core of the process: the kernel's, gcore's or delve's"},
 	{OPTION_FROM, "from", "FILE", GROUP_TARGET, COMMAND_DUMP, take_from,
 	 "a capture that -f raw has written earlier, here or elsewhere; - is standard input"},
-	{OPTION_EXE, "exe", "PATH", GROUP_TARGET, COMMAND_DUMP, take_exe,
-	 "with --core and --from: the program or a library of it, or a directory that is searched for them by build "
+	{OPTION_EXE, "exe", "PATH", GROUP_TARGET, COMMAND_DUMP | COMMAND_DIFF, take_exe,
+	 "with --core, --from and raw captures: the program or a library of it, or a directory that is searched for "
+	 "them by build "
 	 "id; "
 	 "repeatable. Without it they are looked for where they were"},
 	{OPTION_NAME, "name", "COMM", GROUP_TARGET, COMMAND_WATCH, take_name,
@@ -401,10 +417,17 @@ const struct option_row option_table[] = {
 	{OPTION_NO_SYMBOLIZE, "no-symbolize", NULL, GROUP_OUTPUT, COMMAND_DUMP, take_no_symbolize,
 	 "addresses instead of names, for what names them by itself: pprof then has mappings with build ids, and "
 	 "neither functions nor lines"},
-	{OPTION_FULL, "full", NULL, GROUP_OUTPUT, COMMAND_DUMP, take_full,
+	{'o', "output", "[FORMAT:]PATH", GROUP_OUTPUT, COMMAND_DIFF, take_output,
+	 "write there; repeatable. FORMAT: is report or html, else the ending of PATH says it; - is standard output"},
+	{'f', "format", "report|html", GROUP_OUTPUT, COMMAND_DIFF, take_format,
+	 "for people in a terminal (report, the default), or one page without network (html)"},
+	{OPTION_FAIL_ON, "fail-on", "COND", GROUP_OUTPUT, COMMAND_DIFF, take_fail_on,
+	 "end with status 3 when growth>N or growth>N% (of all goroutines, first to last), group>N (growth of some "
+	 "group), goroutines>N or age>D (the longest wait, both at the end); repeatable: any of them"},
+	{OPTION_FULL, "full", NULL, GROUP_OUTPUT, COMMAND_DUMP | COMMAND_DIFF, take_full,
 	 "a report on a terminal shows every group and whole stacks, not only what one screen holds"},
-	{OPTION_RUNTIME_FRAMES, "runtime-frames", NULL, GROUP_OUTPUT, COMMAND_DUMP | COMMAND_RUN, take_runtime_frames,
-	 "a report shows the frames of the runtime, too"},
+	{OPTION_RUNTIME_FRAMES, "runtime-frames", NULL, GROUP_OUTPUT, COMMAND_DUMP | COMMAND_RUN | COMMAND_DIFF,
+	 take_runtime_frames, "a report shows the frames of the runtime, too"},
 	{OPTION_STATS, "stats", "FILE", GROUP_OUTPUT, COMMAND_DUMP, take_stats,
 	 "write what each capture cost and how it was made, one JSON object a line; - is standard output"},
 	{OPTION_JSON, "json", NULL, GROUP_OUTPUT, COMMAND_PS, take_json, "one JSON object a process, a line each"},
@@ -457,18 +480,20 @@ static bool unknown_option(const char *text)
 	return usage_error("unknown option '--%s'", name);
 }
 
-static const struct option_row *find_row(int letter)
+/* An option means different things to some commands: its row is the command's, if that has one. */
+static const struct option_row *find_row(int letter, const struct command_row *command)
 {
-	const struct option_row *row = option_table;
-	while (row->name != NULL && row->letter != letter)
-		row++;
-	return row->name != NULL ? row : NULL;
+	const struct option_row *found = NULL;
+	for (const struct option_row *row = option_table; row->name != NULL; row++)
+		if (row->letter == letter && (found == NULL || (row->commands & command->bit) != 0))
+			found = row;
+	return found;
 }
 
 /* What getopt_long() could not take: @p word is the argument that it was looking at. */
-static bool refuse_option(int problem, const char *word)
+static bool refuse_option(int problem, const char *word, const struct command_row *command)
 {
-	const struct option_row *row = find_row(optopt);
+	const struct option_row *row = find_row(optopt, command);
 	if (problem == ':' && row != NULL)
 		return usage_error("%s needs %s", word, row->argument);
 	if (strncmp(word, "--", 2) != 0)
@@ -478,9 +503,10 @@ static bool refuse_option(int problem, const char *word)
 	return unknown_option(word);
 }
 
-static void make_getopt_tables(char *letters, struct option *options)
+static void make_getopt_tables(const struct command_row *command, char *letters, struct option *options)
 {
-	*letters++ = '+'; /* the first word that is no option ends them */
+	/* The first word that is no option ends them; or is one of several, given back as an option of letter 1. */
+	*letters++ = command->operands_anywhere ? '-' : '+';
 	*letters++ = ':'; /* tell a missing argument from an unknown option */
 	for (const struct option_row *row = option_table; row->name != NULL; row++, options++) {
 		*options = (struct option){row->name, row->argument != NULL, NULL, row->letter};
@@ -498,7 +524,8 @@ static bool parse_options(int argc, char **argv, struct invocation *invocation)
 {
 	char letters[2 + 2 * OPTION_ROWS + 1];
 	struct option options[OPTION_ROWS + 1];
-	make_getopt_tables(letters, options);
+	size_t operands = 0;
+	make_getopt_tables(invocation->command, letters, options);
 	optind = 1;
 	opterr = 0;
 	while (invocation->show == SHOW_NOTHING) {
@@ -507,16 +534,23 @@ static bool parse_options(int argc, char **argv, struct invocation *invocation)
 		if (letter == -1)
 			break;
 		if (letter == '?' || letter == ':')
-			return refuse_option(letter, argv[before]);
-		const struct option_row *row = find_row(letter);
+			return refuse_option(letter, argv[before], invocation->command);
+		if (letter == 1) {
+			argv[1 + operands++] = optarg; /* where a word was that has been looked at */
+			continue;
+		}
+		const struct option_row *row = find_row(letter, invocation->command);
 		if (!(row->commands & invocation->command->bit))
 			return usage_error("--%s does not belong to the command %s", row->name,
 					   invocation->command->name);
 		if (!row->take(invocation, optarg))
 			return false;
 	}
-	invocation->operands = argv + optind;
-	invocation->operand_count = (size_t)(argc - optind);
+	for (int i = optind; i < argc && invocation->command->operands_anywhere; i++)
+		argv[1 + operands++] = argv[i];
+	bool collected = invocation->command->operands_anywhere;
+	invocation->operands = collected ? argv + 1 : argv + optind;
+	invocation->operand_count = collected ? operands : (size_t)(argc - optind);
 	if (invocation->show != SHOW_NOTHING || optind >= argc || invocation->command->takes_operands)
 		return true;
 	uint64_t pid;
@@ -586,8 +620,9 @@ bool invocation_parse(int argc, char **argv, struct invocation *invocation)
 	invocation->selection =
 		(struct gsd_selection){.size = sizeof invocation->selection, .filters = invocation->filters};
 	invocation->watch.conditions = calloc((size_t)argc + 1, sizeof *invocation->watch.conditions);
+	invocation->diff.conditions = calloc((size_t)argc + 1, sizeof *invocation->diff.conditions);
 	if (invocation->pids == NULL || invocation->outputs == NULL || invocation->filters == NULL ||
-	    invocation->exes == NULL || invocation->watch.conditions == NULL)
+	    invocation->exes == NULL || invocation->watch.conditions == NULL || invocation->diff.conditions == NULL)
 		return usage_error("no memory for the arguments");
 	invocation->capture.exes = invocation->exes;
 	if (!parse_command(&argc, &argv, invocation) || !parse_options(argc, argv, invocation))
@@ -603,5 +638,6 @@ void invocation_clear(struct invocation *invocation)
 	free(invocation->filters);
 	free(invocation->exes);
 	free(invocation->watch.conditions);
+	free(invocation->diff.conditions);
 	*invocation = (struct invocation){0};
 }

@@ -260,6 +260,30 @@ bool outputs_decide(struct invocation *invocation)
 	return true;
 }
 
+bool outputs_decide_pages(struct invocation *invocation)
+{
+	const struct format *fallback =
+		invocation->format != NULL ? invocation->format : format_by_id(GSD_FORMAT_REPORT);
+	if (invocation->output_count == 0)
+		invocation->outputs[invocation->output_count++] = (struct output){
+			.path = "-", .format = fallback, .kind = OUTPUT_DESCRIPTOR, .descriptor = STDOUT_FILENO};
+	for (size_t i = 0; i < invocation->output_count; i++) {
+		struct output *output = &invocation->outputs[i];
+		struct stat status;
+		if (output->kind == OUTPUT_DIRECTORY ||
+		    (output->kind == OUTPUT_FILE && stat(output->path, &status) == 0 && S_ISDIR(status.st_mode)))
+			return usage_error("-o '%s': a comparison goes to a file", output->path);
+		if (output->format == NULL && output->kind == OUTPUT_FILE && invocation->format == NULL)
+			output->format = format_by_ending(output->path);
+		if (output->format == NULL)
+			output->format = fallback;
+		if (output->format->id != GSD_FORMAT_REPORT && output->format->id != GSD_FORMAT_HTML)
+			return usage_error("-o '%s': a comparison is a report or html, not %s", output->path,
+					   output->format->name);
+	}
+	return check_distinct(invocation);
+}
+
 /* ---- where a capture goes --------------------------------------------------------------------------------------- */
 
 static void read_comm(pid_t pid, char *comm, size_t size)
@@ -430,19 +454,25 @@ static unsigned screen_size(const char *name, unsigned size)
 	return text != NULL && value_number(text, 1, 10000, &number) ? (unsigned)number : size;
 }
 
+void screen_of(int descriptor, unsigned *width_ret, unsigned *height_ret, bool *colour_ret)
+{
+	struct winsize size = {0};
+	const char *no_colour = getenv("NO_COLOR"), *terminal = getenv("TERM");
+	(void)ioctl(descriptor, TIOCGWINSZ, &size);
+	*width_ret = screen_size("COLUMNS", size.ws_col);
+	*height_ret = screen_size("LINES", size.ws_row);
+	*colour_ret = (no_colour == NULL || *no_colour == '\0') && terminal != NULL && strcmp(terminal, "dumb") != 0;
+}
+
 struct gsd_write_options output_options(const struct invocation *invocation, int descriptor)
 {
 	struct gsd_write_options options = {.size = sizeof options, .runtime_frames = invocation->runtime_frames};
-	struct winsize size = {0};
+	unsigned height;
 	if (descriptor < 0 || !isatty(descriptor))
 		return options;
-	const char *no_colour = getenv("NO_COLOR"), *terminal = getenv("TERM");
-	(void)ioctl(descriptor, TIOCGWINSZ, &size);
-	options.width = screen_size("COLUMNS", size.ws_col);
-	unsigned height = screen_size("LINES", size.ws_row);
+	screen_of(descriptor, &options.width, &height, &options.colour);
 	if (!invocation->full && height > MESSAGE_LINES)
 		options.height = height - MESSAGE_LINES;
-	options.colour = (no_colour == NULL || *no_colour == '\0') && terminal != NULL && strcmp(terminal, "dumb") != 0;
 	return options;
 }
 

@@ -34,6 +34,11 @@ bool output_parse(const char *text, struct output *output);
 /** Gives each output its format and kind once all arguments are known. False after a message about wrong usage. */
 bool outputs_decide(struct invocation *invocation);
 
+/**
+ * The same for a command that compares captures: its outputs are reports and pages, and go to files and descriptors.
+ */
+bool outputs_decide_pages(struct invocation *invocation);
+
 /** Where one capture goes: the process, and the moment that names files in directories. */
 struct origin {
 	pid_t pid;
@@ -58,6 +63,9 @@ bool output_write(const struct invocation *invocation, const struct output *outp
 
 /** How a capture is written to @p descriptor: as wide and colourful as what is behind it. */
 struct gsd_write_options output_options(const struct invocation *invocation, int descriptor);
+
+/** How large the terminal @p descriptor is (0: not known), and whether it is to be coloured. */
+void screen_of(int descriptor, unsigned *width_ret, unsigned *height_ret, bool *colour_ret);
 
 /** Writes @p size bytes of @p text to PATH as the library writes captures: whole or not at all. False after a message.
  */

@@ -336,8 +336,13 @@ static const char *find_reason(struct watch *watch, struct followed *followed)
 	}
 	if (followed->base == 0)
 		followed->base = count.goroutines;
+	const struct condition_facts facts = {.goroutines = count.goroutines,
+					      .base_known = followed->base != 0,
+					      .base = followed->base,
+					      .wait_known = count.wait_known,
+					      .longest_wait_ns = count.longest_wait_ns};
 	for (size_t i = 0; i < plan->condition_count; i++)
-		if (condition_holds(&plan->conditions[i], &count, followed->base))
+		if (condition_holds(&plan->conditions[i], &facts))
 			return plan->conditions[i].text;
 	return NULL;
 }

@@ -37,6 +37,9 @@ bool condition_parse(const char *text, bool (*duration)(const char *text, uint64
 		good = read_number(value, &condition.limit, &end);
 		condition.kind = good && strcmp(end, "%") == 0 ? CONDITION_GROWTH_PERCENT : CONDITION_GROWTH;
 		good = good && (condition.kind == CONDITION_GROWTH_PERCENT || *end == '\0');
+	} else if ((value = after(text, "group>")) != NULL) {
+		condition.kind = CONDITION_GROUP;
+		good = read_number(value, &condition.limit, &end) && *end == '\0';
 	} else if ((value = after(text, "age>")) != NULL) {
 		condition.kind = CONDITION_AGE;
 		good = duration(value, &condition.limit);
@@ -46,14 +49,17 @@ bool condition_parse(const char *text, bool (*duration)(const char *text, uint64
 	return good;
 }
 
-bool condition_holds(const struct condition *condition, const struct gsd_count *now, uint64_t base)
+bool condition_holds(const struct condition *condition, const struct condition_facts *facts)
 {
-	uint64_t more = base != 0 && now->goroutines > base ? now->goroutines - base : 0;
+	bool grown = facts->base_known && facts->goroutines > facts->base;
+	uint64_t more = grown ? facts->goroutines - facts->base : 0;
 	switch (condition->kind) {
-	case CONDITION_GOROUTINES: return now->goroutines > condition->limit;
+	case CONDITION_GOROUTINES: return facts->goroutines > condition->limit;
 	case CONDITION_GROWTH: return more > condition->limit;
-	case CONDITION_GROWTH_PERCENT: return more != 0 && (double)more * 100 > (double)condition->limit * (double)base;
-	case CONDITION_AGE: return now->wait_known && now->longest_wait_ns > condition->limit;
+	case CONDITION_GROWTH_PERCENT:
+		return grown && (double)more * 100 > (double)condition->limit * (double)facts->base;
+	case CONDITION_GROUP: return facts->group_growth > condition->limit;
+	case CONDITION_AGE: return facts->wait_known && facts->longest_wait_ns > condition->limit;
 	}
 	return false;
 }

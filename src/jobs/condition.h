@@ -1,19 +1,18 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* When it matters: conditions on the number of goroutines and on how long they wait. */
+/* When it matters: conditions on the number of goroutines, on groups of them, and on how long they wait. */
 #ifndef GSD_JOBS_CONDITION_H
 #define GSD_JOBS_CONDITION_H
 
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "gostackdump.h"
-
-/** "goroutines>10000", "growth>20%", "growth>500", "age>10m". */
+/** "goroutines>10000", "growth>20%", "growth>500", "group>50", "age>10m". */
 struct condition {
 	enum condition_kind {
 		CONDITION_GOROUTINES,     /**< there are more than @ref limit */
-		CONDITION_GROWTH,         /**< there are more than @ref limit more than at the last capture */
+		CONDITION_GROWTH,         /**< there are more than @ref limit more than before */
 		CONDITION_GROWTH_PERCENT, /**< ... more than @ref limit percent more */
+		CONDITION_GROUP,          /**< some group has more than @ref limit more than before */
 		CONDITION_AGE             /**< one has been waiting for longer than @ref limit ns */
 	} kind;
 	uint64_t limit;
@@ -26,10 +25,16 @@ struct condition {
 bool condition_parse(const char *text, bool (*duration)(const char *text, uint64_t *ns_ret),
 		     struct condition *condition_ret);
 
-/**
- * Whether @p now fulfils it. @p base is the number of goroutines to which growth is compared; 0: none yet, and nothing
- * has grown.
- */
-bool condition_holds(const struct condition *condition, const struct gsd_count *now, uint64_t base);
+/** What conditions are about. */
+struct condition_facts {
+	uint64_t goroutines;
+	bool base_known;       /**< whether there is something to compare with: else nothing has grown */
+	uint64_t base;         /**< goroutines before */
+	uint64_t group_growth; /**< of the group that has grown most; 0 when groups are not known */
+	bool wait_known;
+	uint64_t longest_wait_ns;
+};
+
+bool condition_holds(const struct condition *condition, const struct condition_facts *facts);
 
 #endif

@@ -9,18 +9,16 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
-#define STAMP_LENGTH   (sizeof "20250131T120000.123456Z" - 1)
+#include "jobs/capture_name.h"
+
 #define LEFT_BEHIND_NS UINT64_C(60000000000) /* a file that is being written is locked well before */
 
 /* A file of a capture. */
 struct file {
 	char *name;
-	size_t key;  /* the part of the name that all files of a capture share: STAMP.COMM.PID or STAMP.COMM.PID.N */
-	size_t comm; /* where COMM begins */
-	size_t comm_length;
+	struct capture_name parts;
 	uint64_t bytes;
 	uint64_t newer; /* captures of its COMM */
 	bool stays;
@@ -32,59 +30,6 @@ struct files {
 	size_t capacity;
 };
 
-/* ---- names ---- */
-
-static bool is_digit(char c)
-{
-	return c >= '0' && c <= '9';
-}
-
-static bool is_stamp(const char *name)
-{
-	static const char pattern[] = "ddddddddTdddddd.ddddddZ.";
-	for (size_t i = 0; pattern[i] != '\0'; i++)
-		if (pattern[i] == 'd' ? !is_digit(name[i]) : name[i] != pattern[i])
-			return false;
-	return true;
-}
-
-/* Skips ".digits"; 0 when there are none. */
-static size_t dotted_number(const char *text)
-{
-	size_t length = *text == '.' ? 1 : 0;
-	while (length > 0 && is_digit(text[length]))
-		length++;
-	return length > 1 ? length : 0;
-}
-
-static bool parse_name(char *name, bool (*is_ending)(const char *ending), struct file *file)
-{
-	if (!is_stamp(name))
-		return false;
-	file->name = name;
-	file->comm = STAMP_LENGTH + 1;
-	file->comm_length = strcspn(name + file->comm, ".");
-	size_t end = file->comm + file->comm_length;
-	size_t pid = dotted_number(name + end);
-	if (file->comm_length == 0 || pid == 0)
-		return false;
-	end += pid;
-	end += dotted_number(name + end);
-	file->key = end;
-	return is_ending(name + end);
-}
-
-/* The time that a stamp says, in ns; 0 when it says none. */
-static uint64_t stamp_ns(const char *name)
-{
-	struct tm tm = {0};
-	const char *end = strptime(name, "%Y%m%dT%H%M%S", &tm);
-	time_t seconds = end != NULL ? timegm(&tm) : -1;
-	if (seconds < 0)
-		return 0;
-	return (uint64_t)seconds * UINT64_C(1000000000) + strtoull(end + 1, NULL, 10) * 1000;
-}
-
 /* Newest first; files of one capture beside each other. */
 static int by_name_backwards(const void *left, const void *right)
 {
@@ -95,12 +40,13 @@ static int by_name_backwards(const void *left, const void *right)
 
 static bool same_capture(const struct file *a, const struct file *b)
 {
-	return a->key == b->key && memcmp(a->name, b->name, a->key) == 0;
+	return a->parts.key == b->parts.key && memcmp(a->name, b->name, a->parts.key) == 0;
 }
 
 static bool same_comm(const struct file *a, const struct file *b)
 {
-	return a->comm_length == b->comm_length && memcmp(a->name + a->comm, b->name + b->comm, a->comm_length) == 0;
+	return a->parts.comm_length == b->parts.comm_length &&
+	       memcmp(a->name + a->parts.comm, b->name + b->parts.comm, a->parts.comm_length) == 0;
 }
 
 /* ---- the directory ---- */
@@ -109,11 +55,11 @@ static bool add_file(struct files *files, int directory, const char *name, bool 
 {
 	struct stat status;
 	char *copy = strdup(name);
-	struct file file = {0};
+	struct file file = {.name = copy};
 	if (copy == NULL)
 		return false;
-	if (!parse_name(copy, is_ending, &file) || fstatat(directory, copy, &status, AT_SYMLINK_NOFOLLOW) != 0 ||
-	    !S_ISREG(status.st_mode)) {
+	if (!capture_name_parse(copy, &file.parts) || !is_ending(copy + file.parts.key) ||
+	    fstatat(directory, copy, &status, AT_SYMLINK_NOFOLLOW) != 0 || !S_ISREG(status.st_mode)) {
 		free(copy);
 		return true;
 	}
@@ -186,7 +132,7 @@ static void decide(struct files *files, const struct retention *retention, uint6
 		for (next = first; next < files->count && same_capture(file, &files->items[next]); next++)
 			size += files->items[next].bytes;
 		bool surplus = retention->keep != 0 && newer >= retention->keep;
-		bool old = retention->keep_for_ns != 0 && stamp_ns(file->name) + retention->keep_for_ns < now_unix_ns;
+		bool old = retention->keep_for_ns != 0 && file->parts.time_ns + retention->keep_for_ns < now_unix_ns;
 		if (!surplus && !old) {
 			full = full || (retention->max_bytes != 0 && first > 0 && bytes + size > retention->max_bytes);
 			bytes += full ? 0 : size;

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
-# Makes PAGE_C: the page of the html format as two arrays, what stands before the data and what stands after. Its content
-# security policy names its style and its script by their hashes. And the style and the script of the svg format.
-#   cmake -DSOURCE_DIR=src/output -DPAGE_C=page.c -P embed.cmake
+# Makes PAGE_C: a page as two arrays, NAME_head and NAME_tail, what stands before the data and what stands after. Its content
+# security policy names its style and its script by their hashes. Each of PARTS, ARRAY=FILE, becomes an array, too. HEADERS
+# declare them.
+#   cmake -DPAGE=src/output/flame -DNAME=gsd_html -DHEADERS=output/html.h -DPARTS= -DPAGE_C=page.c -P embed.cmake
 
 cmake_minimum_required(VERSION 3.25)
 
@@ -32,9 +33,9 @@ function(c_array variable name text)
   set(${variable} "const unsigned char ${name}[] = {\n${bytes}};\nconst size_t ${name}_size = sizeof ${name};\n" PARENT_SCOPE)
 endfunction()
 
-file(READ ${SOURCE_DIR}/flame.html page)
-file(READ ${SOURCE_DIR}/flame.css style)
-file(READ ${SOURCE_DIR}/flame.js script)
+file(READ ${PAGE}.html page)
+file(READ ${PAGE}.css style)
+file(READ ${PAGE}.js script)
 sha256_base64(style_hash "${style}")
 sha256_base64(script_hash "${script}")
 string(REPLACE "@STYLE_HASH@" "${style_hash}" page "${page}")
@@ -45,11 +46,19 @@ string(FIND "${page}" "@DATA@" place)
 string(SUBSTRING "${page}" 0 ${place} head)
 math(EXPR place "${place} + 6")
 string(SUBSTRING "${page}" ${place} -1 tail)
-c_array(head_array gsd_html_head "${head}")
-c_array(tail_array gsd_html_tail "${tail}")
-file(READ ${SOURCE_DIR}/svg.css svg_style)
-file(READ ${SOURCE_DIR}/svg.js svg_script)
-c_array(svg_style_array gsd_svg_style "${svg_style}")
-c_array(svg_script_array gsd_svg_script "${svg_script}")
-file(WRITE ${PAGE_C} "#include \"output/html.h\"\n#include \"output/svg.h\"\n
-${head_array}\n${tail_array}\n${svg_style_array}\n${svg_script_array}")
+c_array(head_array ${NAME}_head "${head}")
+c_array(tail_array ${NAME}_tail "${tail}")
+set(includes)
+foreach(header ${HEADERS})
+  string(APPEND includes "#include \"${header}\"\n")
+endforeach()
+set(arrays)
+foreach(part ${PARTS})
+  string(REPLACE "=" ";" part ${part})
+  list(GET part 0 name)
+  list(GET part 1 path)
+  file(READ ${path} content)
+  c_array(array ${name} "${content}")
+  string(APPEND arrays "\n${array}")
+endforeach()
+file(WRITE ${PAGE_C} "${includes}\n${head_array}\n${tail_array}${arrays}")

@@ -18,11 +18,14 @@ static bool duration(const char *text, uint64_t *ns_ret)
 static bool holds(const char *text, uint64_t goroutines, uint64_t longest_wait_ns, uint64_t base)
 {
 	struct condition condition;
-	const struct gsd_count count = {
-		.goroutines = goroutines, .wait_known = longest_wait_ns != 0, .longest_wait_ns = longest_wait_ns};
+	const struct condition_facts facts = {.goroutines = goroutines,
+					      .base_known = base != 0,
+					      .base = base,
+					      .wait_known = longest_wait_ns != 0,
+					      .longest_wait_ns = longest_wait_ns};
 	assert_true(condition_parse(text, duration, &condition));
 	assert_string_equal(condition.text, text);
-	return condition_holds(&condition, &count, base);
+	return condition_holds(&condition, &facts);
 }
 
 static void a_number_is_more_than_its_limit(void **state)
@@ -47,6 +50,28 @@ static void growth_is_since_the_last_capture(void **state)
 	assert_true(holds("growth>100%", UINT64_MAX, 0, UINT64_MAX / 3));
 }
 
+static void growth_from_nothing_is_growth(void **state)
+{
+	(void)state;
+	const struct condition_facts facts = {.goroutines = 1, .base_known = true};
+	struct condition condition;
+	assert_true(condition_parse("growth>0", duration, &condition));
+	assert_true(condition_holds(&condition, &facts));
+	assert_true(condition_parse("growth>500%", duration, &condition));
+	assert_true(condition_holds(&condition, &facts));
+}
+
+static void a_group_has_its_own_growth(void **state)
+{
+	(void)state;
+	struct condition_facts facts = {.goroutines = 100, .base_known = true, .base = 200, .group_growth = 10};
+	struct condition condition;
+	assert_true(condition_parse("group>9", duration, &condition));
+	assert_true(condition_holds(&condition, &facts));
+	assert_true(condition_parse("group>10", duration, &condition));
+	assert_false(condition_holds(&condition, &facts));
+}
+
 static void age_is_the_longest_wait(void **state)
 {
 	(void)state;
@@ -66,6 +91,8 @@ static void what_is_no_condition_is_refused(void **state)
 					    "goroutines<5",
 					    "goroutines>-1",
 					    "goroutines> 5",
+					    "group>",
+					    "group>5%",
 					    "growth>",
 					    "growth>%",
 					    "growth>5%%",
@@ -82,10 +109,9 @@ static void what_is_no_condition_is_refused(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(a_number_is_more_than_its_limit),
-		cmocka_unit_test(growth_is_since_the_last_capture),
-		cmocka_unit_test(age_is_the_longest_wait),
-		cmocka_unit_test(what_is_no_condition_is_refused),
+		cmocka_unit_test(a_number_is_more_than_its_limit), cmocka_unit_test(growth_is_since_the_last_capture),
+		cmocka_unit_test(growth_from_nothing_is_growth),   cmocka_unit_test(a_group_has_its_own_growth),
+		cmocka_unit_test(age_is_the_longest_wait),         cmocka_unit_test(what_is_no_condition_is_refused),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

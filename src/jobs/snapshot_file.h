@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Reads a capture's file as a snapshot: raw, jsonl, pprof and pprof-goroutines, and goroutine profiles that Go programs
+ * wrote themselves. What it is, its first bytes say, not its name. All that a file says is hostile: lengths are capped
+ * and never believed before the bytes are there.
+ */
+#ifndef GSD_JOBS_SNAPSHOT_FILE_H
+#define GSD_JOBS_SNAPSHOT_FILE_H
+
+#include "jobs/problem.h"
+#include "jobs/snapshot.h"
+
+/**
+ * Reads the file at @p path. Its stacks get numbers of @p names, which keeps those of a file that turns out to be bad.
+ * @p options: where the program of a raw capture is to be had; NULL: where it was.
+ * False with @p problem, which names the file and the place in it; nothing is to be freed then.
+ */
+bool snapshot_read(const char *path, const struct gsd_capture_options *options, struct stack_names *names,
+		   struct snapshot *snapshot_ret, struct problem *problem);
+
+/* The readers behind it. They add to @p snapshot, which the caller finishes or frees. A problem's text lacks the file.
+ */
+
+/** An opened file that is read from its beginning. */
+struct snapshot_source {
+	int descriptor; /**< borrowed */
+	struct stack_names *names;
+	struct snapshot *snapshot;
+	struct problem *problem;
+};
+bool snapshot_read_jsonl(const struct snapshot_source *source);
+bool snapshot_read_profile(const struct snapshot_source *source);
+
+/** The same, from @p size bytes of a profile.proto that is not compressed. */
+bool snapshot_read_profile_bytes(const struct snapshot_source *source, const void *bytes, size_t size);
+
+#endif
