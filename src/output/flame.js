@@ -71,7 +71,8 @@ const groups = data.groups.map((group, index) => {
 	const start = group.start && {name: group.start[0], file: group.start[1], line: group.start[2], ...split(group.start[0])};
 	const stack = start ? [start] : data.stacks[group.stack].map((frame) => frames[frame]); // outermost first
 	const inner = stack.slice().reverse();
-	const top = inner.find((frame) => !isRuntime(frame.path)) || inner[0];
+	// What the runtime gives to other packages ("sync.runtime_Semacquire") says as little as what it has itself.
+	const top = inner.find((frame) => !isRuntime(frame.path) && !frame.name.includes(".runtime_")) || inner[0];
 	return {...group, index, stack, top, path: []};
 });
 const total = groups.reduce((sum, group) => sum + group.count, 0);
