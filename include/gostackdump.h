@@ -90,6 +90,31 @@ enum gsd_layout_source {
 #define GSD_MAX_FRAMES_DEFAULT 0U         /**< 4096 */
 #define GSD_MAX_FRAMES_GO      UINT32_MAX /**< cut exactly where that Go version cuts */
 
+/** What is being done; the order is that of time. */
+enum gsd_phase {
+	GSD_PHASE_LOADING = 1, /**< reading a saved capture */
+	GSD_PHASE_RUNTIME,     /**< finding the Go runtime in a process */
+	GSD_PHASE_LOOKING,     /**< looking at its goroutines and walking their stacks */
+	GSD_PHASE_LABELS,      /**< reading labels */
+	GSD_PHASE_NAMING,      /**< naming the functions of stacks */
+	GSD_PHASE_GROUPING,    /**< of an output: finding equal stacks */
+	GSD_PHASE_WRITING      /**< of an output: writing it */
+};
+
+/** How far something has come. */
+struct gsd_progress {
+	enum gsd_phase phase;
+	uint64_t done;  /**< items of this phase; what they are depends on the phase and on the format */
+	uint64_t total; /**< how many there are; 0: not known */
+};
+
+/**
+ * Is told what is being done: at the beginning of each phase, and every few hundred items. Called by the thread that
+ * called the library, never while the target is stopped; what it costs, the capture lasts longer. It must not call the
+ * library. A phase may come again, and a phase of few items, or an empty one, may not come to its total.
+ */
+typedef void gsd_progress_function(void *context, const struct gsd_progress *progress);
+
 /** What to capture and how. Zero in every field (apart from @ref size) is the default. */
 struct gsd_capture_options {
 	size_t size;                 /**< sizeof(struct gsd_capture_options), so that the struct can grow */
@@ -119,6 +144,8 @@ struct gsd_capture_options {
 	 * no stop); the word may be shared with another process. Written atomically.
 	 */
 	uint64_t *stopped_since;
+	gsd_progress_function *progress; /**< told how far it has come; NULL: nobody is */
+	void *progress_context;          /**< its first argument */
 };
 
 struct gsd_capture;
@@ -403,7 +430,9 @@ struct gsd_write_options {
 	bool colour;    /**< colour a report */
 	/** Lines of the screen that a report is to fit, shortening what does not matter most; 0: it says everything. */
 	unsigned height;
-	bool runtime_frames; /**< a report shows the runtime's own frames, which it folds away else */
+	bool runtime_frames;             /**< a report shows the runtime's own frames, which it folds away else */
+	gsd_progress_function *progress; /**< told how far it has come; NULL: nobody is */
+	void *progress_context;          /**< its first argument */
 };
 
 /**

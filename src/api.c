@@ -55,14 +55,13 @@ struct gsd_error *gsd_capture_select(struct gsd_capture *capture, const struct g
 }
 
 struct writing {
-	const struct gsd_capture *capture;
+	struct gsd_capture *capture;
 	enum gsd_format format;
 	struct gsd_write_options options;
 };
 
-static struct gsd_error *write_format(struct gsd_sink *sink, void *context)
+static struct gsd_error *write_snapshot(const struct writing *writing, struct gsd_sink *sink)
 {
-	const struct writing *writing = context;
 	const struct gsd_snapshot *snapshot = &writing->capture->snapshot;
 	switch (writing->format) {
 	case GSD_FORMAT_PPROF: return gsd_write_pprof(snapshot, sink);
@@ -82,6 +81,18 @@ static struct gsd_error *write_format(struct gsd_sink *sink, void *context)
 								  .runtime_frames = writing->options.runtime_frames});
 	}
 	return gsd_error_create(GSD_ERROR_INVALID, 0, "write format number %d", (int)writing->format);
+}
+
+static struct gsd_error *write_format(struct gsd_sink *sink, void *context)
+{
+	const struct writing *writing = context;
+	struct gsd_capture *capture = writing->capture;
+	capture->meter =
+		(struct gsd_meter){.tell = writing->options.progress, .context = writing->options.progress_context};
+	capture->snapshot.meter = &capture->meter;
+	struct gsd_error *error = write_snapshot(writing, sink);
+	capture->snapshot.meter = NULL;
+	return error;
 }
 
 static struct gsd_error *make_writing(struct gsd_capture *capture, enum gsd_format format,

@@ -310,6 +310,7 @@ static struct gsd_error *take_one_stop(struct gsd_capture *capture, struct gsd_t
 		GSD_TRY(gsd_capture_native_open(copy->native, &capture->runtime, &copy->plan, &copy->threads,
 						&how.c_frames));
 	read_flag(&capture->runtime, copy, &moment.finalizer_known, &moment.finalizer_running);
+	how.meter = &capture->meter;
 	capture->stats.read_at_stop = stacks_read(&copy->plan);
 	return gsd_goroutines_analyse(&capture->runtime, &moment, &how, &capture->analysis);
 }
@@ -463,6 +464,7 @@ static struct gsd_error *capture_from(struct gsd_capture *capture, struct gsd_ta
 				      const struct gsd_capture_options *options)
 {
 	struct gsd_object object;
+	gsd_meter_begin(&capture->meter, GSD_PHASE_RUNTIME, 0);
 	GSD_TRY(gsd_find_runtime(target, options, &object, &capture->runtime));
 	uint64_t prepared_ns = gsd_clock_ns(CLOCK_MONOTONIC);
 	capture->stats.prepare_ns = prepared_ns - capture->started_ns;
@@ -528,13 +530,14 @@ static struct gsd_error *capture_and_destroy(struct gsd_target *target, const st
 	return error;
 }
 
-static struct gsd_error *create_capture(struct gsd_capture **capture_ret)
+static struct gsd_error *create_capture(const struct gsd_capture_options *options, struct gsd_capture **capture_ret)
 {
 	struct gsd_capture *capture = calloc(1, sizeof *capture);
 	if (capture == NULL)
 		return gsd_error_no_memory();
 	capture->started_ns = gsd_clock_ns(CLOCK_MONOTONIC);
 	capture->cpu_started_ns = gsd_cpu_ns();
+	capture->meter = (struct gsd_meter){.tell = options->progress, .context = options->progress_context};
 	*capture_ret = capture;
 	return NULL;
 }
@@ -552,7 +555,7 @@ struct gsd_error *gsd_capture_process(pid_t pid, const struct gsd_capture_option
 	if (options->exe_count > 0)
 		return gsd_error_because(gsd_error_create(GSD_ERROR_INVALID, 0, "look at process %d", (int)pid),
 					 "the files of a live process are not looked for elsewhere (exes)");
-	GSD_TRY(create_capture(&capture));
+	GSD_TRY(create_capture(options, &capture));
 	struct gsd_error *error = gsd_target_open_process(pid, &target);
 	if (error != NULL) {
 		gsd_capture_destroy(capture);
@@ -571,7 +574,7 @@ struct gsd_error *gsd_capture_core(const char *path, const struct gsd_capture_op
 	if (options == NULL)
 		options = &default_options;
 	GSD_TRY(check_options(options));
-	GSD_TRY(create_capture(&capture));
+	GSD_TRY(create_capture(options, &capture));
 	struct gsd_error *error = gsd_target_open_core(path, options, &target);
 	if (error == NULL)
 		return capture_and_destroy(target, options, capture, capture_ret);

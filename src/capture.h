@@ -4,6 +4,7 @@
 #define GSD_CAPTURE_H
 
 #include "base/array.h"
+#include "base/meter.h"
 #include "go/c_names.h"
 #include "go/goroutine.h"
 #include "go/snapshot.h"
@@ -15,6 +16,7 @@ GSD_DEFINE_ARRAY(gsd_frame_array, struct gsd_frame)
 struct gsd_capture {
 	struct gsd_stats stats;
 	uint64_t started_ns;     /**< CLOCK_MONOTONIC at the call */
+	struct gsd_meter meter;  /**< of the call that is going on */
 	uint64_t cpu_started_ns; /**< processor time of this process and its children then */
 	struct gsd_arena arena;  /**< strings of stats, labels and mappings */
 	const char **warnings;   /**< of gsd_capture_warning() */

@@ -22,6 +22,7 @@ static struct gsd_error *read_labels(struct gsd_capture *capture, struct gsd_mem
 		free(readable);
 		return gsd_error_no_memory();
 	}
+	gsd_meter_begin(&capture->meter, GSD_PHASE_LABELS, 0);
 	struct gsd_error *error = gsd_labels_read(memory, capture->runtime.go_minor, analysis->label_pointers.items,
 						  count, &capture->arena, sets, readable);
 	if (error == NULL)
@@ -136,9 +137,12 @@ static struct gsd_error *symbolize_all(struct gsd_capture *capture)
 {
 	struct gsd_location_list list = {0};
 	struct gsd_error *error = NULL;
-	for (size_t i = 0; i < capture->snapshot.stack_count && error == NULL; i++)
+	gsd_meter_begin(&capture->meter, GSD_PHASE_NAMING, capture->snapshot.stack_count);
+	for (size_t i = 0; i < capture->snapshot.stack_count && error == NULL; i++) {
+		gsd_meter_count(&capture->meter, i);
 		error = gsd_symbolize_stack(capture->snapshot.symbolizer, &capture->snapshot.stacks[i],
 					    capture->snapshot.go_frame_limit, &list);
+	}
 	gsd_location_list_free(&list);
 	for (size_t i = 0; i < capture->snapshot.ancestry_count && error == NULL; i++)
 		error = symbolize_ancestry(capture, &capture->snapshot.ancestries[i]);

@@ -238,6 +238,7 @@ static struct gsd_error *read_record(const char *path, struct gsd_loaded_record 
 
 static struct gsd_error *load(struct gsd_capture *capture, const char *path, const struct gsd_capture_options *options)
 {
+	gsd_meter_begin(&capture->meter, GSD_PHASE_LOADING, 0);
 	GSD_TRY(read_record(path, &capture->record));
 	capture->snapshot = capture->record.snapshot;
 	capture->stats = capture->record.stats;
@@ -258,6 +259,7 @@ struct gsd_error *gsd_capture_load(const char *path, const struct gsd_capture_op
 		return gsd_error_no_memory();
 	capture->started_ns = gsd_clock_ns(CLOCK_MONOTONIC);
 	capture->cpu_started_ns = gsd_cpu_ns();
+	capture->meter = (struct gsd_meter){.tell = options->progress, .context = options->progress_context};
 	struct gsd_error *error = load(capture, path, options);
 	if (error != NULL) {
 		gsd_capture_destroy(capture);

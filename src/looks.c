@@ -14,7 +14,9 @@ struct gsd_error *gsd_looks_open(struct gsd_capture *capture, struct gsd_target 
 	GSD_TRY(gsd_analyst_create(&capture->runtime, how, &looks_ret->analyst));
 	looks_ret->parallel = gsd_parallel_memory_create(target->process);
 	gsd_timed_memory_init(&looks_ret->timed, gsd_parallel_memory(looks_ret->parallel, target->process), cost);
-	return gsd_survey_create(&capture->runtime, looks_ret->analyst, &looks_ret->timed.memory, &looks_ret->survey);
+	GSD_TRY(gsd_survey_create(&capture->runtime, looks_ret->analyst, &looks_ret->timed.memory, &looks_ret->survey));
+	gsd_survey_measure(looks_ret->survey, &capture->meter);
+	return NULL;
 }
 
 void gsd_looks_close(struct gsd_looks *looks)

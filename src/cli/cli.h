@@ -40,6 +40,9 @@ enum command {
 /** What the person asked to be told instead of a command. */
 enum show { SHOW_NOTHING, SHOW_HELP, SHOW_VERSION, SHOW_MANUAL, SHOW_COMPLETION };
 
+/** Whether the progress of long work is shown. */
+enum progress_wish { PROGRESS_WHEN_LONG, PROGRESS_ALWAYS, PROGRESS_NEVER };
+
 /** What watch is to do. Strings belong to argv. */
 struct watch_plan {
 	uint64_t every_ns; /**< 0: once */
@@ -86,6 +89,7 @@ struct invocation {
 	bool runtime_frames;         /**< --runtime-frames */
 	bool quiet;
 	bool verbose;
+	enum progress_wish progress;
 	bool json; /**< ps: --json; watch: --log-format json */
 	struct watch_plan watch;
 	struct run_options run;

@@ -3,6 +3,7 @@
 
 #include "cli/messages.h"
 #include "cli/outputs.h"
+#include "cli/progress.h"
 
 /* The option that says how to capture, where one is given; NULL: none is. */
 static const char *capturing_option(const struct gsd_capture_options *capture)
@@ -58,7 +59,10 @@ static bool check_capture(const struct gsd_capture_options *capture)
 
 static bool check_dump(struct invocation *invocation)
 {
-	return check_sources(invocation) && check_capture(&invocation->capture) && outputs_decide(invocation);
+	if (!check_sources(invocation) || !check_capture(&invocation->capture) || !outputs_decide(invocation))
+		return false;
+	progress_decide(invocation);
+	return true;
 }
 
 static const struct status_row dump_statuses[] = {

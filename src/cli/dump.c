@@ -8,6 +8,7 @@
 
 #include "cli/messages.h"
 #include "cli/outputs.h"
+#include "cli/progress.h"
 #include "cli/stats.h"
 
 /* How one process went. */
@@ -246,6 +247,7 @@ enum status dump_run(const struct invocation *invocation)
 		dump_saved(invocation, stats_stream, &result);
 	for (size_t i = 0; i < invocation->pid_count; i++)
 		dump_process(invocation, invocation->pids[i], stats_stream, &result);
+	progress_erase();
 	if (stats_stream != NULL) {
 		bool complete = fclose(stats_stream) == 0;
 		if (!complete)

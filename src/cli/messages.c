@@ -9,6 +9,7 @@
 #include <time.h>
 
 #include "cli/json.h"
+#include "cli/progress.h"
 
 /* RFC 3629, section 4: the well-formed sequences, by the range of their second byte. */
 size_t utf8_length(const char *text)
@@ -124,6 +125,7 @@ void message_end(FILE *line)
 
 static void print_line(bool hint, const char *text)
 {
+	progress_erase();
 	if (style == STYLE_JSON) {
 		FILE *line = message_begin(hint ? "hint" : "message");
 		fputs(",\"text\":", line);

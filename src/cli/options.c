@@ -37,6 +37,8 @@ enum {
 	OPTION_CORE,
 	OPTION_FROM,
 	OPTION_EXE,
+	OPTION_PROGRESS,
+	OPTION_NO_PROGRESS,
 	OPTION_JSON,
 	OPTION_TIMEOUT,
 	OPTION_IDLE,
@@ -218,6 +220,20 @@ static bool take_verbose(struct invocation *invocation, const char *argument)
 {
 	(void)argument;
 	invocation->verbose = true;
+	return true;
+}
+
+static bool take_progress(struct invocation *invocation, const char *argument)
+{
+	(void)argument;
+	invocation->progress = PROGRESS_ALWAYS;
+	return true;
+}
+
+static bool take_no_progress(struct invocation *invocation, const char *argument)
+{
+	(void)argument;
+	invocation->progress = PROGRESS_NEVER;
 	return true;
 }
 
@@ -457,6 +473,9 @@ const struct option_row option_table[] = {
 	 "how the log on standard error is written (default plain)"},
 	{'v', "verbose", NULL, GROUP_MESSAGES, COMMAND_DUMP, take_verbose,
 	 "also say how the runtime was found and where the time went"},
+	{OPTION_PROGRESS, "progress", NULL, GROUP_MESSAGES, COMMAND_DUMP, take_progress,
+	 "show on a terminal from the start how far the work is; without it, when it lasts over half a second"},
+	{OPTION_NO_PROGRESS, "no-progress", NULL, GROUP_MESSAGES, COMMAND_DUMP, take_no_progress, "never show that"},
 	{'h', "help", NULL, GROUP_MESSAGES, COMMAND_ALL, take_help, "show this help"},
 	{'V', "version", NULL, GROUP_MESSAGES, COMMAND_ALL, take_version, "show the version"},
 	{OPTION_COMPLETION, "completion", "bash|zsh|fish", GROUP_MESSAGES, COMMAND_DUMP, take_completion,

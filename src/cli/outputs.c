@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "cli/messages.h"
+#include "cli/progress.h"
 #include "cli/suggestion.h"
 #include "cli/values.h"
 
@@ -468,6 +469,7 @@ struct gsd_write_options output_options(const struct invocation *invocation, int
 {
 	struct gsd_write_options options = {.size = sizeof options, .runtime_frames = invocation->runtime_frames};
 	unsigned height;
+	progress_of_output(invocation, descriptor, &options);
 	if (descriptor < 0 || !isatty(descriptor))
 		return options;
 	screen_of(descriptor, &options.width, &height, &options.colour);

@@ -6,6 +6,7 @@
 
 #include "base/error.h"
 #include "base/hash.h"
+#include "base/meter.h"
 #include "go/signal_frame.h"
 
 #define STATUS_BIT(status) (UINT64_C(1) << (status))
@@ -701,7 +702,9 @@ static struct gsd_error *add_all(struct gsd_analyst *analyst, const struct gsd_m
 					  .finalizer_known = moment->finalizer_known,
 					  .finalizer_running = moment->finalizer_running};
 	size_t link = 0;
+	gsd_meter_begin(analyst->options.meter, GSD_PHASE_LOOKING, plan->element_count);
 	for (size_t i = 0; i < plan->element_count; i++) {
+		gsd_meter_count(analyst->options.meter, i);
 		if (plan->elements[i] == 0)
 			continue; /* the list is longer than what has been stored into it */
 		struct gsd_copied_goroutine copied = gsd_copied_from_plan(plan, &analyst->runtime->layout, i, &link);

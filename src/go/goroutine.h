@@ -35,6 +35,7 @@ struct gsd_analysis_options {
 	struct gsd_traceback *traceback;
 	struct gsd_traceback_rule traceback_rule;
 	const struct gsd_c_frame_source *c_frames; /**< NULL: Go frames only */
+	struct gsd_meter *meter;                   /**< of gsd_goroutines_analyse(); NULL: nobody wants to know */
 };
 
 GSD_DEFINE_ARRAY(gsd_goroutine_array, struct gsd_goroutine)

@@ -7,6 +7,7 @@
 #include "base/cursor.h"
 #include "base/error.h"
 #include "base/hash.h"
+#include "base/meter.h"
 #include "go/m_list.h"
 #include "go/marks.h"
 #include "go/reread.h"
@@ -37,6 +38,7 @@ struct gsd_survey {
 	const struct gsd_runtime *runtime;
 	struct gsd_analyst *analyst;
 	struct gsd_memory *memory;
+	struct gsd_meter *meter; /* NULL: nobody wants to know */
 	struct gsd_sights sights;
 	uint64_t corostart; /* entry of runtime.corostart; 0: there is none */
 
@@ -115,6 +117,11 @@ void gsd_survey_destroy(struct gsd_survey *survey)
 	gsd_hash_destroy(survey->all.goids);
 	step_array_free(&survey->steps);
 	free(survey);
+}
+
+void gsd_survey_measure(struct gsd_survey *survey, struct gsd_meter *meter)
+{
+	survey->meter = meter;
 }
 
 /* Notes what every look must notice, whatever it looks for. */
@@ -332,8 +339,11 @@ struct gsd_error *gsd_survey_first_look(struct gsd_survey *survey)
 		return gsd_error_no_memory();
 	struct gsd_error *error = NULL;
 	size_t done;
-	for (size_t first = 0; first < survey->table.ordered && error == NULL; first += done)
+	gsd_meter_begin(survey->meter, GSD_PHASE_LOOKING, survey->table.ordered);
+	for (size_t first = 0; first < survey->table.ordered && error == NULL; first += done) {
+		gsd_meter_count(survey->meter, first);
 		error = look_first(survey, first, GSD_CHUNK_SLOTS, sights, &done);
+	}
 	for (int i = 0; i < MOVED_AGAIN && survey->moved > 0 && error == NULL; i++)
 		error = look_at_moved(survey, sights);
 	free(sights);

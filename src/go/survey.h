@@ -12,6 +12,7 @@
 
 #include "go/goroutine.h"
 
+struct gsd_meter;
 struct gsd_survey;
 
 /** Whether this program tells enough of itself for a survey; otherwise all of it is read in one stop. */
@@ -22,6 +23,8 @@ bool gsd_survey_possible(const struct gsd_runtime *runtime);
 GSD_MUST_CHECK struct gsd_error *gsd_survey_create(const struct gsd_runtime *runtime, struct gsd_analyst *analyst,
 						   struct gsd_memory *memory, struct gsd_survey **survey_ret);
 void gsd_survey_destroy(struct gsd_survey *survey);
+/** The first look, which reads the stacks, counts in @p meter. */
+void gsd_survey_measure(struct gsd_survey *survey, struct gsd_meter *meter);
 
 /** Reads the list and every goroutine that stands still, with its stack. Errors also: GSD_ERROR_READ, _CORRUPT. */
 GSD_MUST_CHECK struct gsd_error *gsd_survey_first_look(struct gsd_survey *survey);

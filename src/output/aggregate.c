@@ -6,6 +6,7 @@
 
 #include "base/error.h"
 #include "base/hash.h"
+#include "base/meter.h"
 
 #define NONE     SIZE_MAX
 #define NO_STACK UINT32_MAX
@@ -94,7 +95,9 @@ static struct gsd_error *intern_frames(struct collector *collector, size_t first
 static struct gsd_error *collect(struct collector *collector, const struct gsd_snapshot *snapshot)
 {
 	struct gsd_distinct_stacks *stacks = collector->stacks;
+	gsd_meter_begin(snapshot->meter, GSD_PHASE_GROUPING, snapshot->goroutine_count);
 	for (size_t i = 0; i < snapshot->goroutine_count; i++) {
+		gsd_meter_count(snapshot->meter, i);
 		const struct gsd_goroutine *goroutine = &snapshot->goroutines[i];
 		if (goroutine->stack >= snapshot->stack_count ||
 		    (goroutine->labels != GSD_NO_LABELS && goroutine->labels >= snapshot->label_set_count))

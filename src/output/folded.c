@@ -9,12 +9,14 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "base/meter.h"
 #include "output/call_tree.h"
 #include "output/text.h"
 
 #define FLUSH_BYTES ((size_t)64 * 1024)
 
 struct folder {
+	struct gsd_meter *meter;
 	struct gsd_call_tree tree;
 	struct gsd_text path;  /* the functions down to the node at hand */
 	size_t *lengths;       /* by depth: of the path so far */
@@ -62,11 +64,15 @@ static struct gsd_error *write_lines(struct folder *folder)
 {
 	const struct gsd_call_tree *tree = &folder->tree;
 	uint32_t depth = 0;
+	uint64_t done = 0;
+	struct gsd_meter *meter = folder->meter;
+	gsd_meter_begin(meter, GSD_PHASE_WRITING, tree->nodes.count);
 	folder->lengths = calloc((size_t)tree->depth + 1, sizeof *folder->lengths);
 	if (folder->lengths == NULL)
 		return gsd_error_no_memory();
 	for (uint32_t i = gsd_call_tree_next(tree, 0, &depth); i != 0; i = gsd_call_tree_next(tree, i, &depth)) {
 		const struct gsd_call_node *node = &tree->nodes.items[i];
+		gsd_meter_count(meter, done++);
 		folder->path.length = folder->lengths[depth - 1];
 		if (depth > 1)
 			gsd_text_add(&folder->path, ";");
@@ -81,7 +87,7 @@ static struct gsd_error *write_lines(struct folder *folder)
 struct gsd_error *gsd_write_folded_from(const struct gsd_snapshot *snapshot, const struct gsd_location_source *source,
 					struct gsd_sink *sink)
 {
-	struct folder folder = {.sink = sink};
+	struct folder folder = {.sink = sink, .meter = snapshot->meter};
 	GSD_TRY(gsd_call_tree_create(snapshot, source, &folder.tree));
 	struct gsd_error *error = write_lines(&folder);
 	gsd_call_tree_free(&folder.tree);

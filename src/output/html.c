@@ -8,6 +8,7 @@
 #include <stdlib.h>
 
 #include "base/error.h"
+#include "base/meter.h"
 #include "output/call_tree.h"
 #include "output/json.h"
 #include "output/jsonl.h"
@@ -148,8 +149,10 @@ static struct gsd_error *write_data(struct page *page)
 		gsd_json_string(json, NULL, groups->states.items[i].name);
 	gsd_json_close(json, ']');
 	gsd_json_open(json, "groups", '[');
-	for (size_t i = 0; i < groups->groups.count; i++)
+	for (size_t i = 0; i < groups->groups.count; i++) {
+		gsd_meter_count(page->snapshot->meter, i);
 		GSD_TRY(write_group(page, &groups->groups.items[i]));
+	}
 	gsd_json_close(json, ']');
 	gsd_json_close(json, '}');
 	return gsd_json_finish(json);
@@ -166,8 +169,10 @@ struct gsd_error *gsd_write_html_from(const struct gsd_snapshot *snapshot, const
 	gsd_json_init(&page->json, sink);
 	page->json.html = true;
 	struct gsd_error *error = gsd_groups_create(snapshot, source, &page->groups);
-	if (error == NULL)
+	if (error == NULL) {
+		gsd_meter_begin(snapshot->meter, GSD_PHASE_WRITING, page->groups.groups.count);
 		error = gsd_sink_write(sink, gsd_html_head, gsd_html_head_size);
+	}
 	if (error == NULL)
 		error = write_data(page);
 	if (error == NULL)

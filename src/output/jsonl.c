@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "base/error.h"
+#include "base/meter.h"
 #include "output/json.h"
 
 #define SCHEMA        1
@@ -317,10 +318,13 @@ struct gsd_error *gsd_write_jsonl_from(const struct gsd_snapshot *snapshot, cons
 	writer->snapshot = snapshot;
 	writer->source = source;
 	gsd_json_init(&writer->json, sink);
+	gsd_meter_begin(snapshot->meter, GSD_PHASE_WRITING, snapshot->goroutine_count);
 	write_capture(writer);
 	struct gsd_error *error = NULL;
-	for (size_t i = 0; i < snapshot->goroutine_count && error == NULL && writer->json.error == NULL; i++)
+	for (size_t i = 0; i < snapshot->goroutine_count && error == NULL && writer->json.error == NULL; i++) {
+		gsd_meter_count(snapshot->meter, i);
 		error = write_goroutine(writer, &snapshot->goroutines[i]);
+	}
 	for (size_t i = 0; i < snapshot->thread_stack_count && error == NULL && writer->json.error == NULL; i++)
 		error = write_thread_stack(writer, &snapshot->thread_stacks[i]);
 	struct gsd_error *written = gsd_json_finish(&writer->json);

@@ -7,6 +7,7 @@
 
 #include "base/error.h"
 #include "base/hash.h"
+#include "base/meter.h"
 #include "output/profile.h"
 
 /* Goroutines that make one sample. */
@@ -92,9 +93,12 @@ static struct gsd_error *write_profile(struct counting *counting)
 	struct gsd_profile *profile = &counting->profile;
 	GSD_TRY(gsd_canonical_labels(profile->snapshot, &counting->canonical_labels));
 	GSD_TRY(aggregate(counting));
+	gsd_meter_begin(profile->snapshot->meter, GSD_PHASE_WRITING, counting->samples.count);
 	GSD_TRY(gsd_profile_begin(profile, &goroutines, 1));
-	for (size_t i = 0; i < counting->samples.count; i++)
+	for (size_t i = 0; i < counting->samples.count; i++) {
+		gsd_meter_count(profile->snapshot->meter, i);
 		GSD_TRY(write_sample(profile, &counting->samples.items[i]));
+	}
 	return gsd_profile_finish(profile);
 }
 

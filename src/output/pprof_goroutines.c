@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "base/meter.h"
 #include "output/profile.h"
 
 #define NS_PER_MINUTE (UINT64_C(60) * 1000000000)
@@ -96,9 +97,12 @@ static struct gsd_error *write_goroutines(struct gsd_profile *profile, const str
 {
 	static const struct gsd_profile_type types[] = {
 		{"goroutine", "count"}, {"stack_inuse", "bytes"}, {"stack_reserved", "bytes"}};
+	gsd_meter_begin(profile->snapshot->meter, GSD_PHASE_WRITING, profile->snapshot->goroutine_count);
 	GSD_TRY(gsd_profile_begin(profile, types, GSD_ARRAY_SIZE(types)));
-	for (size_t i = 0; i < profile->snapshot->goroutine_count; i++)
+	for (size_t i = 0; i < profile->snapshot->goroutine_count; i++) {
+		gsd_meter_count(profile->snapshot->meter, i);
 		GSD_TRY(write_goroutine(profile, source, &profile->snapshot->goroutines[i]));
+	}
 	return gsd_profile_finish(profile);
 }
 

@@ -10,6 +10,7 @@
 #include "base/array.h"
 #include "base/error.h"
 #include "base/hash.h"
+#include "base/meter.h"
 #include "go/traceback.h"
 #include "output/aggregate.h"
 #include "output/quote.h"
@@ -229,6 +230,7 @@ static void merge_groups(struct printer *printer)
 static struct gsd_error *make_groups(struct printer *printer)
 {
 	struct gsd_hash *group_of[2] = {gsd_hash_create(64), gsd_hash_create(0)};
+	gsd_meter_begin(printer->snapshot->meter, GSD_PHASE_GROUPING, 0);
 	struct gsd_error *error = group_of[0] == NULL || group_of[1] == NULL ? gsd_error_no_memory()
 									     : count_goroutines(printer, group_of);
 	gsd_hash_destroy(group_of[0]);
@@ -404,11 +406,14 @@ static struct gsd_error *print_profile(struct printer *printer)
 {
 	GSD_TRY(gsd_canonical_labels(printer->snapshot, &printer->canonical_labels));
 	GSD_TRY(make_groups(printer));
+	gsd_meter_begin(printer->snapshot->meter, GSD_PHASE_WRITING, printer->groups.count);
 	gsd_writer_add_text(&printer->out, "goroutine profile: total ");
 	gsd_writer_add_unsigned(&printer->out, printer->snapshot->goroutine_count);
 	gsd_writer_add(&printer->out, "\n", 1);
-	for (size_t i = 0; i < printer->groups.count && printer->out.error == NULL; i++)
+	for (size_t i = 0; i < printer->groups.count && printer->out.error == NULL; i++) {
+		gsd_meter_count(printer->snapshot->meter, i);
 		GSD_TRY(print_group(printer, &printer->groups.items[i]));
+	}
 	return NULL;
 }
 

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "base/meter.h"
 #include "output/report_parts.h"
 
 #define FLUSH_BYTES  ((size_t)64 * 1024)
@@ -23,6 +24,7 @@ static struct gsd_error *add_threads(struct gsd_report *report)
 {
 	const struct gsd_snapshot *snapshot = report->snapshot;
 	struct gsd_snapshot threads = *snapshot;
+	threads.meter = NULL;
 	threads.goroutine_count = snapshot->thread_stack_count;
 	threads.goroutines = calloc(snapshot->thread_stack_count + 1, sizeof *threads.goroutines);
 	if (threads.goroutines == NULL)
@@ -47,6 +49,7 @@ static struct gsd_error *add_threads(struct gsd_report *report)
 static struct gsd_error *write_everything(struct gsd_report *report, struct gsd_sink *sink)
 {
 	for (size_t i = 0; i < report->groups.groups.count; i++) {
+		gsd_meter_count(report->snapshot->meter, i);
 		GSD_TRY(gsd_report_add_group(report, &report->groups.groups.items[i]));
 		if (report->text.length >= FLUSH_BYTES)
 			GSD_TRY(gsd_text_emit(&report->text, sink));
@@ -138,6 +141,7 @@ static struct gsd_error *write_screen(struct gsd_report *report)
 static struct gsd_error *write_all(struct gsd_report *report, struct gsd_sink *sink)
 {
 	GSD_TRY(gsd_groups_create(report->snapshot, report->source, &report->groups));
+	gsd_meter_begin(report->snapshot->meter, GSD_PHASE_WRITING, report->groups.groups.count);
 	GSD_TRY(gsd_report_add_summary(report));
 	/* Threads without a goroutine are there because somebody asked for more than an overview. */
 	bool screen = report->style.height != 0 && report->snapshot->thread_stack_count == 0;

@@ -11,6 +11,7 @@
 #include "base/array.h"
 #include "base/error.h"
 #include "base/hash.h"
+#include "base/meter.h"
 #include "go/traceback.h"
 #include "go/values.h"
 #include "output/aggregate.h"
@@ -468,7 +469,9 @@ struct gsd_error *gsd_write_stacks(const struct gsd_snapshot *snapshot, struct g
 	printer->creator_index = gsd_hash_create(64);
 	gsd_writer_init(&printer->out, sink);
 	struct gsd_error *error = printer->creator_index == NULL ? gsd_error_no_memory() : NULL;
+	gsd_meter_begin(snapshot->meter, GSD_PHASE_WRITING, snapshot->goroutine_count);
 	for (size_t i = 0; i < snapshot->goroutine_count && error == NULL && printer->out.error == NULL; i++) {
+		gsd_meter_count(snapshot->meter, i);
 		add(printer, i == 0 ? "" : "\n");
 		error = print_goroutine(printer, &snapshot->goroutines[i]);
 	}

@@ -11,6 +11,7 @@
 #include <time.h>
 
 #include "base/error.h"
+#include "base/meter.h"
 #include "output/call_tree.h"
 #include "output/names.h"
 #include "output/text.h"
@@ -390,6 +391,7 @@ static struct gsd_error *write_picture(struct drawing *drawing)
 		 "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"%u\" "
 		 "height=\"%u\" viewBox=\"0 0 %u %u\">\n",
 		 WIDTH, height, WIDTH, height);
+	gsd_meter_begin(drawing->snapshot->meter, GSD_PHASE_WRITING, 0);
 	gsd_text_add(text, opening);
 	add_heading(drawing);
 	gsd_text_add(text, "<style>");

@@ -9,6 +9,7 @@
 #include <zlib.h>
 
 #include "base/error.h"
+#include "base/meter.h"
 
 /*
  * Header: magic, u16 major, u16 minor, u32 flags (0). The magic is not text, and does not survive what is done to text.
@@ -46,6 +47,7 @@ struct gsd_block_writer {
 	uint8_t *packed;
 	size_t capacity;
 	uint32_t headers; /* checksum of those so far */
+	struct gsd_meter *meter;
 };
 
 struct gsd_error *gsd_block_writer_create(struct gsd_sink *sink, struct gsd_block_writer **writer_ret)
@@ -88,6 +90,12 @@ static struct gsd_error *write_header(struct gsd_block_writer *writer, uint32_t 
 	return gsd_sink_write(writer->sink, header, sizeof header);
 }
 
+void gsd_block_writer_measure(struct gsd_block_writer *writer, struct gsd_meter *meter)
+{
+	gsd_meter_begin(meter, GSD_PHASE_WRITING, 0);
+	writer->meter = meter;
+}
+
 struct gsd_error *gsd_block_write(struct gsd_block_writer *writer, uint32_t tag, const uint8_t *bytes, size_t length)
 {
 	if (length > GSD_RECORD_MAX_BLOCK)
@@ -103,6 +111,8 @@ struct gsd_error *gsd_block_write(struct gsd_block_writer *writer, uint32_t tag,
 	if (compress2(writer->packed, &packed, bytes, length, LEVEL) != Z_OK)
 		return gsd_error_no_memory();
 	GSD_TRY(write_header(writer, tag, length, packed, checksum(0, writer->packed, packed)));
+	if (writer->meter != NULL)
+		gsd_meter_tell(writer->meter, writer->meter->progress.done + 1);
 	return gsd_sink_write(writer->sink, writer->packed, packed);
 }
 

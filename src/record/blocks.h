@@ -16,10 +16,13 @@
 #define GSD_RECORD_TAG(a, b, c, d) ((uint32_t)(a) | (uint32_t)(b) << 8 | (uint32_t)(c) << 16 | (uint32_t)(d) << 24)
 #define GSD_RECORD_END             GSD_RECORD_TAG('E', 'N', 'D', ' ')
 
+struct gsd_meter;
 struct gsd_block_writer;
 /** Writes the header. @p sink is borrowed. */
 GSD_MUST_CHECK struct gsd_error *gsd_block_writer_create(struct gsd_sink *sink, struct gsd_block_writer **writer_ret);
 void gsd_block_writer_destroy(struct gsd_block_writer *writer);
+/** Blocks count in @p meter. */
+void gsd_block_writer_measure(struct gsd_block_writer *writer, struct gsd_meter *meter);
 /** Writes a block: at most GSD_RECORD_MAX_BLOCK bytes. */
 GSD_MUST_CHECK struct gsd_error *gsd_block_write(struct gsd_block_writer *writer, uint32_t tag, const uint8_t *bytes,
 						 size_t length);

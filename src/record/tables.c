@@ -8,7 +8,7 @@
 
 /* A member that is added to one of these structs needs a column here and a line in docs/raw.md. */
 _Static_assert(sizeof(struct gsd_goroutine) == 112, "a goroutine has a member that is in no column");
-_Static_assert(sizeof(struct gsd_snapshot) == 280, "a snapshot has a member that is in no column");
+_Static_assert(sizeof(struct gsd_snapshot) == 288, "a snapshot has a member that is in no column");
 _Static_assert(sizeof(struct gsd_stats) == 272, "the statistics have a member that is not recorded");
 
 static const struct gsd_column capture_columns[] = {

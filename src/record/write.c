@@ -179,6 +179,7 @@ struct gsd_error *gsd_record_write(const struct gsd_record *record, struct gsd_s
 {
 	struct gsd_block_writer *writer;
 	GSD_TRY(gsd_block_writer_create(sink, &writer));
+	gsd_block_writer_measure(writer, record->snapshot->meter);
 	struct gsd_error *error = write_tables(writer, record);
 	if (error == NULL)
 		error = gsd_block_writer_finish(writer);

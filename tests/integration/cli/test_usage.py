@@ -68,7 +68,6 @@ WRONG = [
 ]
 
 # Promised by the contract for later: refused today, so that they never mean something else.
-NOT_BUILT_OPTIONS = ["--progress", "--no-progress"]
 NOT_BUILT_COMMANDS = ["explain"]
 NOT_BUILT_FORMATS = ["dot"]
 NOT_BUILT_ENDINGS = [".dot"]
@@ -87,9 +86,6 @@ class Usage(TestCase):
                 self.assert_wrong(arguments, named)
 
     def test_what_is_not_built_yet_is_wrong_usage(self):
-        for option in NOT_BUILT_OPTIONS:
-            with self.subTest(option=option):
-                self.assert_wrong(["-p", "1", option], option.split("=")[0])
         for command in NOT_BUILT_COMMANDS:
             with self.subTest(command=command):
                 self.assert_wrong([command, "-p", "1"], command)
@@ -145,8 +141,6 @@ class Help(TestCase):
 
     def test_what_is_not_built_yet_is_not_in_the_help(self):
         text = self.help()
-        for option in NOT_BUILT_OPTIONS:
-            self.assertNotIn(option.split("=")[0], text)
         for name in NOT_BUILT_ENDINGS:
             self.assertNotRegex(text, re.escape(name) + r"\b")
         for command in NOT_BUILT_COMMANDS:
