@@ -430,7 +430,7 @@ const struct option_row option_table[] = {
 	 "time, process and pid; %p in PATH becomes the pid"},
 	{'f', "format", "FORMAT", GROUP_OUTPUT, COMMAND_CAPTURES, take_format,
 	 "the format where the ending says nothing: standard output, the files of a directory, any other ending"},
-	{OPTION_NO_SYMBOLIZE, "no-symbolize", NULL, GROUP_OUTPUT, COMMAND_DUMP, take_no_symbolize,
+	{OPTION_NO_SYMBOLIZE, "no-symbolize", NULL, GROUP_OUTPUT, COMMAND_DUMP | COMMAND_WATCH, take_no_symbolize,
 	 "addresses instead of names, for what names them by itself: pprof then has mappings with build ids, and "
 	 "neither functions nor lines"},
 	{'o', "output", "[FORMAT:]PATH", GROUP_OUTPUT, COMMAND_DIFF, take_output,

@@ -229,6 +229,31 @@ class Limits(WatchTestCase):
         self.assertEqual(3, len(names))
         self.assertGreaterEqual(names[-1], os.path.basename(last["files"][0]["path"]))
 
+    def test_files_of_each_format_are_kept_and_removed(self):
+        """Each has its ending there, and the second capture takes the place of the first."""
+        target = self.server()
+        listed = run("--help").out.decode().split("\nFormats ")[1].split("\n\n")[0]
+        endings = dict(re.findall(r"^  (\S+) \((\S+?)[ )]", listed, re.MULTILINE))
+        self.assertGreaterEqual(len(endings), 8)
+        for name, ending in endings.items():
+            with self.subTest(format=name):
+                directory = os.path.join(self.dumps, name)
+                command = ["watch", "-q", "-p", target.pid, "--once", "--keep", "1", "-f", name, "-o", directory + "/"]
+                kept = set()
+                for _ in range(2):
+                    self.assert_status(0, run(*command))
+                    kept.add(tuple(os.listdir(directory)))
+                self.assertEqual([1, 1], [len(names) for names in kept])
+                for (file,) in kept:
+                    self.assertRegex(file, r"^\d{8}T\d{6}\.\d{6}Z\.sample-server\.%d%s$" % (target.pid, re.escape(ending)))
+
+    def test_addresses_are_enough(self):
+        target = self.server()
+        self.assert_status(0, run("watch", "-q", "-p", target.pid, "--once", "--no-symbolize", "-f", "folded", "-o", self.dumps))
+        (file,) = os.listdir(self.dumps)
+        with open(os.path.join(self.dumps, file)) as lines:
+            self.assertRegex(lines.read(), r"^(0x[0-9a-f]+(;0x[0-9a-f]+)* \d+\n)+$")
+
     def test_a_full_disk_is_said_and_leaves_nothing_half(self):
         self.dumps.mkdir()
         subprocess.run(["mount", "-t", "tmpfs", "-o", "size=16k", "tmpfs", self.dumps], check=True)
