@@ -3,6 +3,7 @@
 
 import json
 import os
+import re
 import resource
 import shutil
 import signal
@@ -14,6 +15,14 @@ from support import (GOSTACKDUMP, ServerTestCase, Target, TestCase, build_direct
                      program_of_old_go, run, sample_server, server)
 
 NOBODY = 65534
+
+
+def formats():
+    """The names of what --help lists under "Formats"."""
+    listed = run("--help").out.decode().split("\nFormats ")[1].split("\n\n")[0]
+    names = re.findall(r"^  (\S+)", listed, re.MULTILINE)
+    assert {"pprof", "report", "raw"} <= set(names), listed
+    return names
 
 
 def alive(pid):
@@ -177,6 +186,20 @@ class Files(ServerTestCase):
         self.assertEqual(b"old", old.read_bytes())
         self.assertEqual(["a.pb.gz"], os.listdir(self.directory))
 
+    def test_a_full_disk_leaves_nothing_of_any_format(self):
+        """A file system of one page, which is taken. Who may not mount one has /dev/full tested alone."""
+        if os.getuid() == 0:
+            subprocess.run(["mount", "-t", "tmpfs", "-o", "size=4k", "tmpfs", self.directory], check=True)
+            self.addCleanup(subprocess.run, ["umount", self.directory], check=True)
+            (self.directory / "all").write_bytes(bytes(4096))
+        for form in formats():
+            with self.subTest(form=form):
+                self.assert_not_written("-o", form + ":/dev/full", parts=["/dev/full: No space left on device"])
+                if os.getuid() == 0:
+                    path = self.directory / "new"
+                    self.assert_not_written("-o", "%s:%s" % (form, path), parts=["cannot write %s: no space is left" % path])
+                    self.assertEqual(["all"], os.listdir(self.directory))
+
     def test_one_of_two_outputs_that_fails_makes_it_partial(self):
         path = self.directory / "a.pb.gz"
         self.assert_not_written("-o", "/dev/full", "-o", path, status=1, parts=["No space left on device"])
@@ -196,7 +219,7 @@ class Files(ServerTestCase):
         self.assertFalse((self.directory / "a.pb.gz").is_symlink())
 
     def test_a_reader_that_left_is_no_message_and_no_signal(self):
-        for form in ("pprof", "report"):
+        for form in formats():
             with self.subTest(form=form):
                 reader, writer = os.pipe()
                 os.close(reader)
