@@ -209,7 +209,7 @@ static struct gsd_error *restore_modules(struct gsd_capture *capture, struct gsd
 	return error;
 }
 
-static struct gsd_error *name_stacks(struct gsd_capture *capture, const struct gsd_capture_options *options)
+static struct gsd_error *open_code(struct gsd_capture *capture, const struct gsd_capture_options *options)
 {
 	struct gsd_objects *objects = capture->objects = calloc(1, sizeof *objects);
 	if (objects == NULL)
@@ -217,9 +217,30 @@ static struct gsd_error *name_stacks(struct gsd_capture *capture, const struct g
 	objects->memory.read = objects_read;
 	GSD_TRY(open_objects(capture, options, objects));
 	GSD_TRY(gsd_block_cache_create(&objects->memory, MAX_CACHE_BYTES, &capture->runtime.cache));
-	GSD_TRY(restore_modules(capture, &objects->memory));
+	return restore_modules(capture, &objects->memory);
+}
+
+static struct gsd_error *name_stacks(struct gsd_capture *capture, const struct gsd_capture_options *options)
+{
+	GSD_TRY(open_code(capture, options));
 	GSD_TRY(gsd_traceback_create(capture->runtime.code, &capture->snapshot.traceback));
 	return gsd_describe_names(capture);
+}
+
+/* Addresses need no program; with it, runtime.goexit is known and left out, as elsewhere. */
+static struct gsd_error *keep_addresses(struct gsd_capture *capture, const struct gsd_capture_options *options)
+{
+	struct gsd_snapshot *snapshot = &capture->snapshot;
+	struct gsd_error *error = open_code(capture, options);
+	if (error != NULL && gsd_error_code(error) != GSD_ERROR_NO_MEMORY) {
+		gsd_error_destroy(error);
+		error = gsd_code_create(NULL, 0, snapshot->go_minor, capture->runtime.cache, &capture->runtime.code);
+	}
+	GSD_TRY(error);
+	GSD_TRY(gsd_symbolizer_create(capture->runtime.code, &snapshot->symbolizer));
+	gsd_symbolizer_keep_addresses(snapshot->symbolizer);
+	snapshot->addresses_only = true;
+	return NULL;
 }
 
 /* ---- all of it ---- */
@@ -242,7 +263,7 @@ static struct gsd_error *load(struct gsd_capture *capture, const char *path, con
 	GSD_TRY(read_record(path, &capture->record));
 	capture->snapshot = capture->record.snapshot;
 	capture->stats = capture->record.stats;
-	return name_stacks(capture, options);
+	return options->no_symbolize ? keep_addresses(capture, options) : name_stacks(capture, options);
 }
 
 struct gsd_error *gsd_capture_load(const char *path, const struct gsd_capture_options *options,

@@ -14,7 +14,6 @@ static const char *capturing_option(const struct gsd_capture_options *capture)
 	       : capture->native                    ? "--native"
 	       : capture->max_frames != 0           ? "--max-frames"
 	       : capture->system_goroutines         ? "--system"
-	       : capture->no_symbolize              ? "--no-symbolize"
 						    : NULL;
 }
 

@@ -69,7 +69,7 @@ static struct gsd_error *confirm_special_ids(const struct gsd_code *code)
 		{"runtime.gopanic", GSD_SPECIAL_PANIC},
 		{"runtime.asyncPreempt", GSD_SPECIAL_ASYNC_PREEMPT},
 	};
-	for (size_t i = 0; i < GSD_ARRAY_SIZE(known); i++) {
+	for (size_t i = 0; i < GSD_ARRAY_SIZE(known) && code->module_count > 0; i++) {
 		struct gsd_function function;
 		if (!gsd_pclntab_find_name(&code->modules[0].table, known[i].name, &function))
 			continue;

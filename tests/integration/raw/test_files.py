@@ -78,6 +78,27 @@ class Files(SavedTestCase):
         shutil.copy(other, os.path.dirname(saved.program))
         self.assert_refused(saved.load(), library, "--exe")
 
+    def test_addresses_need_no_program(self):
+        """But for runtime.goexit, which is left out where the program says that it is that."""
+        def frames(*arguments):
+            result = saved.load("--no-symbolize", *arguments)
+            self.assert_status(0, result)
+            return {g["goid"]: [frame["pc"] for frame in g["frames"]] for g in map(json.loads, result.out.splitlines()[1:])}
+
+        saved = Saved(self)
+        named = {g["goid"]: [frame["pc"] for i, frame in enumerate(g["frames"]) if i == 0 or not g["frames"][i - 1]["inlined"]]
+                 for g in map(json.loads, saved.live.splitlines()[1:]) if len(g["frames"]) > 1}
+        there = frames()
+        elsewhere = saved.move()
+        gone = frames()
+        self.assertEqual(there, frames("--exe", elsewhere))
+        self.assertEqual(there.keys(), gone.keys())
+        self.assertGreater(len(named), 100)
+        for goid, addresses in there.items():
+            self.assertLessEqual(set(named.get(goid, ())), set(addresses))
+            self.assertEqual(addresses, gone[goid][: len(addresses)])
+            self.assertLessEqual(len(gone[goid]), len(addresses) + 1)
+
     def test_from_a_pipe(self):
         saved = Saved(self)
         with open(saved.raw, "rb") as f:
