@@ -3,8 +3,8 @@
 # Debian packages: what is missing is named and installed.
 
 build_packages=(gcc libc6-dev cmake ninja-build pkg-config libdw-dev libelf-dev libunwind-dev zlib1g-dev
-	libjansson-dev libcmocka-dev)
-test_packages=("${build_packages[@]}" clang libclang-rt-14-dev binutils python3 python3-jsonschema gdb zsh fish strace
+	libjansson-dev libcmocka-dev python3)
+test_packages=("${build_packages[@]}" clang libclang-rt-14-dev binutils python3-jsonschema gdb zsh fish strace
 	util-linux procps chromium)
 
 as_root() {
