@@ -53,6 +53,15 @@ static bool inspect_all(const struct processes *processes, struct table *table)
 	return table->rows != NULL;
 }
 
+/* Of the first write to standard output that failed. */
+static int output_errnum;
+
+static void note_failure(bool failed)
+{
+	if (failed && output_errnum == 0)
+		output_errnum = errno;
+}
+
 /* ---- for people ------------------------------------------------------------------------------------------------- */
 
 static unsigned columns(void)
@@ -100,6 +109,7 @@ static void print_row(const struct row *row, unsigned width)
 	unsigned left = width > (unsigned)used ? width - (unsigned)used : 1;
 	print_cut(quoted != NULL ? quoted : "", width == 0 ? 0 : left);
 	putchar('\n');
+	note_failure(ferror(stdout) != 0);
 	free(quoted);
 }
 
@@ -131,7 +141,7 @@ static void print_table(const struct table *table, bool quiet)
 		       "ATTACH", "COMMAND");
 	for (size_t i = 0; i < table->count; i++)
 		print_row(&table->rows[i], width);
-	fflush(stdout);
+	note_failure(fflush(stdout) != 0);
 	explain_refusals(table);
 	if (table->count == 0 && !quiet)
 		message("no Go process can be seen from here");
@@ -181,11 +191,15 @@ static void print_json(const struct row *row)
 	print_number("longest_wait_ns", inspection->counted && count->wait_known, count->longest_wait_ns);
 	print_number("threads", true, row->process->threads);
 	print_number("age_ns", true, row->process->age_ns);
-	printf(",\"stripped\":%s,\"may_attach\":%s", inspection->symbols ? "false" : "true",
+	printf(",\"stripped\":%s,\"may_attach\":%s",
+	       inspection->symbols   ? "false"
+	       : inspection->counted ? "true"
+				     : "null",
 	       refused == NULL ? "true" : "false");
 	print_member("reason", refused != NULL ? gsd_error_message(refused) : NULL);
 	print_member("advice", refused != NULL ? gsd_error_hint(refused) : NULL);
 	puts("}");
+	note_failure(ferror(stdout) != 0);
 }
 
 enum status ps_run(const struct invocation *invocation)
@@ -205,8 +219,9 @@ enum status ps_run(const struct invocation *invocation)
 		print_table(&table, invocation->quiet);
 	free_table(&table);
 	processes_free(&processes);
-	if (fflush(stdout) != 0 && errno != EPIPE) {
-		message_errno(errno, "write to standard output");
+	note_failure(fflush(stdout) != 0);
+	if (output_errnum != 0 && output_errnum != EPIPE) {
+		message_errno(output_errnum, "write to standard output");
 		return STATUS_NOTHING;
 	}
 	return inspected ? STATUS_COMPLETE : STATUS_NOTHING;

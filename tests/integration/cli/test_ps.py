@@ -89,6 +89,14 @@ class Listed(ServerTestCase):
         for line in run_on_terminal("ps", env={"COLUMNS": "80"}).out.decode().splitlines():
             self.assertLessEqual(len(line.rstrip("\r")), 80)
 
+    def test_a_full_disk_is_said(self):
+        for options in ([], ["--json"]):
+            with self.subTest(options=options), open("/dev/full", "wb") as full:
+                result = subprocess.run([os.environ["GOSTACKDUMP"], "ps", *options], stdout=full,
+                                        stderr=subprocess.PIPE, text=True, check=False)
+                self.assertEqual(2, result.returncode)
+                self.assertIn("cannot write to standard output: No space left on device", result.stderr)
+
     def test_none_is_stopped_or_changed(self):
         before = status_of(self.pid)
         for _ in range(20):
@@ -125,6 +133,13 @@ class Refused(TestCase):
         entry = listed()[old.pid]
         self.assertFalse(entry["may_attach"])
         self.assertIn("1.17", entry["reason"])
+        self.assertFalse(entry["stripped"])
+        self.assertIsNone(entry["goroutines"])
+        stripped = self.directory / "stripped"
+        subprocess.run(["strip", "-o", stripped, program_of_old_go()], check=True)
+        unknown = Target([stripped]).ready()
+        self.addCleanup(unknown.end)
+        self.assertIsNone(listed()[unknown.pid]["stripped"])  # it may be that we do not know where to look
         self.assertIsNone(entry["goroutines"])
 
     @unittest.skipIf(os.getuid() != 0, "these tests run as root")
