@@ -13,6 +13,8 @@
 
 #include "jobs/capture_name.h"
 
+/* Later than this after now it was made before the clock was set back: it is older than all that are not. */
+#define FUTURE_NS      UINT64_C(60000000000)
 #define LEFT_BEHIND_NS UINT64_C(60000000000) /* a file that is being written is locked well before */
 
 /* A file of a capture. */
@@ -21,6 +23,7 @@ struct file {
 	struct capture_name parts;
 	uint64_t bytes;
 	uint64_t newer; /* captures of its COMM */
+	bool future;
 	bool stays;
 };
 
@@ -35,7 +38,7 @@ static int by_name_backwards(const void *left, const void *right)
 {
 	const struct file *a = left;
 	const struct file *b = right;
-	return strcmp(b->name, a->name);
+	return a->future != b->future ? a->future - b->future : strcmp(b->name, a->name);
 }
 
 static bool same_capture(const struct file *a, const struct file *b)
@@ -120,6 +123,14 @@ static uint64_t newer_of_comm(const struct files *files, size_t i)
 	return 0;
 }
 
+static void sort(struct files *files, uint64_t now_unix_ns)
+{
+	for (size_t i = 0; i < files->count; i++)
+		files->items[i].future = files->items[i].parts.time_ns > now_unix_ns + FUTURE_NS;
+	if (files->count > 1)
+		qsort(files->items, files->count, sizeof *files->items, by_name_backwards);
+}
+
 /* Files are in order, newest first. */
 static void decide(struct files *files, const struct retention *retention, uint64_t now_unix_ns)
 {
@@ -177,8 +188,7 @@ struct retention_result retention_apply(const char *directory, const struct rete
 		return result;
 	}
 	result.errnum = read_directory(stream, now_unix_ns, is_ending, &files);
-	if (files.count > 1)
-		qsort(files.items, files.count, sizeof *files.items, by_name_backwards);
+	sort(&files, now_unix_ns);
 	if (result.errnum == 0) {
 		decide(&files, retention, now_unix_ns);
 		remove_files(dirfd(stream), &files, &result);

@@ -124,6 +124,23 @@ static void together_they_take_no_more_than_allowed(void **state)
 	assert_true(there(A3));
 }
 
+/* The clock was wrong and was set back: what was made before that must not cost what is made now its place. */
+static void what_is_from_the_future_goes_first(void **state)
+{
+	(void)state;
+	make("20310131T115957.000001Z.server.7.pb.gz", 4096);
+	make("99991231T235959.000001Z.server.7.pb.gz", 4096);
+	make(A2, 4096);
+	make(A3, 4096);
+	assert_int_equal(apply((struct retention){.keep = 3}, NOON), 1);
+	assert_true(there("99991231T235959.000001Z.server.7.pb.gz"));
+	assert_int_equal(apply((struct retention){.max_bytes = 8192}, NOON), 1);
+	assert_true(there(A2) && there(A3));
+	/* Clocks of two machines never agree: a little later than now is no wonder. */
+	assert_int_equal(apply((struct retention){.keep = 1}, NOON - 10 * SECOND), 1);
+	assert_true(there(A3));
+}
+
 static void nothing_else_is_ever_removed(void **state)
 {
 	(void)state;
@@ -174,11 +191,9 @@ int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, make_directory, remove_directory)
 	const struct CMUnitTest tests[] = {
-		TEST(the_newest_of_each_name_stay),
-		TEST(what_is_too_old_goes),
-		TEST(together_they_take_no_more_than_allowed),
-		TEST(nothing_else_is_ever_removed),
-		TEST(what_a_killed_writer_left_goes),
+		TEST(the_newest_of_each_name_stay),          TEST(what_is_too_old_goes),
+		TEST(what_is_from_the_future_goes_first),    TEST(together_they_take_no_more_than_allowed),
+		TEST(nothing_else_is_ever_removed),          TEST(what_a_killed_writer_left_goes),
 		TEST(a_directory_that_is_not_there_is_said),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
