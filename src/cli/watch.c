@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/pidfd.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -18,6 +19,12 @@
 #include "jobs/target_lock.h"
 #include "jobs/ticker.h"
 
+/* What a process runs. */
+struct program_id {
+	dev_t device;
+	ino_t inode;
+};
+
 /* A process that is followed. */
 struct followed {
 	pid_t pid;
@@ -28,6 +35,8 @@ struct followed {
 	struct gsd_observer *observer; /* for conditions; opened when first needed */
 	uint64_t base;                 /* goroutines at its last capture; 0: none yet */
 	bool left_alone;               /* it was said why */
+	bool hopeless;                 /* nothing can be captured as long as it runs that program */
+	struct program_id program;     /* at the last look */
 	bool there;                    /* the last list had it */
 };
 
@@ -47,13 +56,34 @@ struct watch {
 
 /* ---- who is followed -------------------------------------------------------------------------------------------- */
 
-static void unfollow(struct followed *followed)
+static void release(struct followed *followed)
 {
 	gsd_observer_close(followed->observer);
 	if (followed->lock >= 0)
 		close(followed->lock);
 	if (followed->end >= 0)
 		close(followed->end);
+	followed->observer = NULL;
+	followed->lock = followed->end = -1;
+}
+
+/* Zeros when it may not be seen. */
+static struct program_id program_of(pid_t pid)
+{
+	struct stat status;
+	char path[32];
+	snprintf(path, sizeof path, "/proc/%d/exe", pid);
+	if (stat(path, &status) != 0)
+		return (struct program_id){0};
+	return (struct program_id){.device = status.st_dev, .inode = status.st_ino};
+}
+
+/* Without a descriptor of the process the next tick notices its end. */
+static void listen_for_end(struct watch *watch, struct followed *followed)
+{
+	followed->end = pidfd_open(followed->pid, 0);
+	if (followed->end >= 0)
+		(void)ticker_add(&watch->ticker, followed->end);
 }
 
 static struct followed *find_followed(struct watch *watch, const struct process *process)
@@ -69,6 +99,7 @@ static bool follow(struct watch *watch, const struct process *process)
 	struct followed *known = find_followed(watch, process);
 	if (known != NULL) {
 		known->there = true;
+		memcpy(known->comm, process->comm, sizeof known->comm); /* execve and prctl change it */
 		return true;
 	}
 	if (watch->count == watch->capacity) {
@@ -81,10 +112,7 @@ static bool follow(struct watch *watch, const struct process *process)
 	struct followed *followed = &watch->items[watch->count++];
 	*followed = (struct followed){.pid = process->pid, .started = process->started, .lock = -1, .there = true};
 	memcpy(followed->comm, process->comm, sizeof followed->comm);
-	/* Without it the next tick notices. */
-	followed->end = pidfd_open(process->pid, 0);
-	if (followed->end >= 0)
-		(void)ticker_add(&watch->ticker, followed->end);
+	followed->end = -1;
 	return true;
 }
 
@@ -133,6 +161,8 @@ static void see_given(struct watch *watch)
 		if (!process_read(watch->items[i].pid, &process))
 			continue;
 		watch->items[i].there = process.started == watch->items[i].started;
+		if (watch->items[i].there)
+			memcpy(watch->items[i].comm, process.comm, sizeof process.comm);
 		free(process.command);
 	}
 }
@@ -285,7 +315,9 @@ static void complain(struct watch *watch, struct followed *followed, struct gsd_
 	bool given = plan->name == NULL && !plan->all;
 	bool hopeless = code == GSD_ERROR_NOT_GO || code == GSD_ERROR_UNSUPPORTED || code == GSD_ERROR_PERMISSION;
 	bool known = followed->left_alone;
-	followed->left_alone = hopeless && !given;
+	followed->left_alone = followed->hopeless = hopeless && !given;
+	if (followed->hopeless)
+		release(followed); /* there may be more of those than descriptors */
 	/* --all means those that can be captured. */
 	bool expected = plan->all && hopeless;
 	if (!expected && code != GSD_ERROR_GONE)
@@ -310,6 +342,7 @@ static void capture_one(struct watch *watch, struct followed *followed)
 	bool whole = write_all_outputs(watch, followed, capture);
 	const struct gsd_stats *stats = gsd_capture_stats(capture);
 	followed->base = stats->goroutines;
+	followed->left_alone = followed->hopeless = false;
 	if (!whole)
 		watch->failed++;
 	else if (stats_partial(stats))
@@ -370,12 +403,29 @@ static bool take_lock(struct watch *watch, struct followed *followed)
 	return false;
 }
 
+/* Whether there is reason to believe that it can be captured: after execve it may have become a Go program. */
+static bool is_promising(struct followed *followed)
+{
+	struct program_id program = program_of(followed->pid);
+	bool same = program.device == followed->program.device && program.inode == followed->program.inode;
+	followed->program = program;
+	if (!followed->hopeless)
+		return true;
+	if (same)
+		return false;
+	followed->hopeless = followed->left_alone = false;
+	return true;
+}
+
 static void visit(struct watch *watch, struct followed *followed, bool now)
 {
+	if (!is_promising(followed) && !now)
+		return;
 	if (!take_lock(watch, followed))
 		return;
-	if (followed->left_alone && !now)
-		return;
+	followed->left_alone = followed->hopeless;
+	if (followed->end < 0)
+		listen_for_end(watch, followed);
 	watch->reason = now ? "signal" : "tick";
 	if (!now && watch->invocation->watch.condition_count > 0)
 		watch->reason = find_reason(watch, followed);
@@ -395,7 +445,7 @@ static void drop_ended(struct watch *watch)
 			continue;
 		}
 		log_ended(watch, followed);
-		unfollow(followed);
+		release(followed);
 	}
 	watch->count = kept;
 }
@@ -500,10 +550,21 @@ static enum status watch_status(const struct watch *watch)
 	return odd ? STATUS_PARTIAL : STATUS_COMPLETE;
 }
 
+/* Each process that is watched takes some descriptors. */
+static void allow_descriptors(void)
+{
+	struct rlimit limit;
+	if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
+		return;
+	limit.rlim_cur = limit.rlim_max;
+	(void)setrlimit(RLIMIT_NOFILE, &limit);
+}
+
 enum status watch_run(const struct invocation *invocation)
 {
 	struct watch watch = {.invocation = invocation};
 	messages_timed(invocation->json);
+	allow_descriptors();
 	if (!ticker_open(&watch.ticker, invocation->watch.every_ns)) {
 		message_errno(errno, "make a clock that ticks");
 		return STATUS_NOTHING;
@@ -522,7 +583,7 @@ enum status watch_run(const struct invocation *invocation)
 	    watch.locked == 0 && invocation->watch.condition_count == 0)
 		message("no Go process to capture was found");
 	for (size_t i = 0; i < watch.count; i++)
-		unfollow(&watch.items[i]);
+		release(&watch.items[i]);
 	free(watch.items);
 	ticker_close(&watch.ticker);
 	return status;

@@ -154,22 +154,53 @@ class Targets(WatchTestCase):
         self.assertEqual(target.pid, watch.event("capture")["pid"])
         self.assertEqual((0, ""), watch.end())
 
+    def alone(self, script, *names):
+        """Output and log of the script in a pid namespace of its own: --all would stop what other tests look at."""
+        for name in names:
+            shutil.copy(sample_server(), self.directory / name)
+        done = subprocess.run(
+            ["unshare", "--pid", "--fork", "--mount-proc", "sh", "-c", script + "\nkill -KILL -1", GOSTACKDUMP],
+            cwd=self.directory, env=environment(), stdout=subprocess.PIPE, timeout=TIMEOUT,
+        )
+        return done.stdout.decode(), [json.loads(line) for line in (self.directory / "log").read_text().splitlines()]
+
     def test_all_means_those_that_are_go(self):
-        """In a pid namespace of its own: --all would stop what other tests look at."""
         script = """
             for name in one two; do sleep 1000 | ./$name > $name.out & done
             for name in one two; do until grep -q ready $name.out; do :; done; done
-            "$0" watch --all --once -o dumps --log-format json 2> log; echo $?
-            kill -KILL -1"""
-        for name in ("one", "two"):
-            shutil.copy(sample_server(), self.directory / name)
-        done = subprocess.run(
-            ["unshare", "--pid", "--fork", "--mount-proc", "sh", "-c", script, GOSTACKDUMP],
-            cwd=self.directory, env=environment(), stdout=subprocess.PIPE, timeout=TIMEOUT,
-        )
-        self.assertEqual(b"0\n", done.stdout)
-        events = [json.loads(line) for line in (self.directory / "log").read_text().splitlines()]
+            "$0" watch --all --once -o dumps --log-format json 2> log; echo $?"""
+        out, events = self.alone(script, "one", "two")
+        self.assertEqual("0\n", out)
         self.assertEqual([("capture", "one"), ("capture", "two")], sorted((event["event"], event["comm"]) for event in events))
+
+    def test_all_with_more_processes_than_descriptors(self):
+        """What is not Go takes none."""
+        script = """
+            i=0; while [ $i -lt 80 ]; do sleep 1000 & i=$((i + 1)); done
+            sleep 1000 | ./one > one.out &
+            until grep -q ready one.out; do :; done
+            ulimit -n 64
+            "$0" watch --all --once -o dumps --log-format json 2> log; echo $?"""
+        out, events = self.alone(script, "one")
+        self.assertEqual([("capture", "one")], [(event["event"], event["comm"]) for event in events], events)
+        self.assertEqual("0\n", out)
+
+    def test_all_sees_what_becomes_go_by_execve(self):
+        script = """
+            captures() { grep -c '"comm":"'$1'"' log; }
+            mkfifo go
+            sleep 1000 | ./one > one.out &
+            sleep 1000 | sh -c 'read line < go; exec ./two' > two.out &
+            until grep -q ready one.out; do :; done
+            "$0" watch --all --every 200ms -o dumps --log-format json 2> log &
+            until [ "$(captures one)" -ge 2 ]; do :; done
+            echo > go
+            until grep -q ready two.out; do :; done
+            before=$(captures one)
+            until [ "$(captures one)" -ge $((before + 3)) ]; do :; done
+            captures two"""
+        out, _ = self.alone(script, "one", "two")
+        self.assertGreaterEqual(int(out), 1)
 
     def test_nobody_of_that_name(self):
         result = run("watch", "--name", "nobody-has-it", "--once", "-o", self.dumps)
