@@ -60,6 +60,8 @@ struct run_options {
 	uint64_t idle_ns;
 	uint64_t grace_ns;
 	int signal;
+	bool ignores_sigpipe; /**< so did the caller, and so will the command */
+	bool ignores_sigxfsz;
 	bool by_thread; /**< for tests: stops as where only an ancestor may make them */
 };
 

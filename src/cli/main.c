@@ -22,11 +22,13 @@ static bool occupy_standard_descriptors(void)
 	return true;
 }
 
-/* A reader that leaves and a file that may not grow are errors of write(), not the end of this process. */
-static void ignore_write_signals(void)
+/*
+ * A reader that leaves and a file that may not grow are errors of write(), not the end of this process. Whether the
+ * caller had it so.
+ */
+static bool ignore(int number)
 {
-	signal(SIGPIPE, SIG_IGN);
-	signal(SIGXFSZ, SIG_IGN);
+	return signal(number, SIG_IGN) == SIG_IGN;
 }
 
 static enum status show(const struct invocation *invocation)
@@ -50,10 +52,14 @@ int main(int argc, char **argv)
 {
 	if (!occupy_standard_descriptors())
 		return STATUS_NOTHING;
-	ignore_write_signals();
+	bool ignores_sigpipe = ignore(SIGPIPE);
+	bool ignores_sigxfsz = ignore(SIGXFSZ);
 	struct invocation invocation;
 	enum status status = STATUS_USAGE;
-	if (!invocation_parse(argc, argv, &invocation))
+	bool understood = invocation_parse(argc, argv, &invocation);
+	invocation.run.ignores_sigpipe = ignores_sigpipe;
+	invocation.run.ignores_sigxfsz = ignores_sigxfsz;
+	if (!understood)
 		message_hint("'gostackdump --help' lists the options");
 	else if (invocation.show != SHOW_NOTHING)
 		status = show(&invocation);

@@ -44,7 +44,9 @@ struct run {
 	const struct run_plan *plan;
 	const struct run_hooks *hooks;
 	struct shared *shared;
-	sigset_t before; /* the mask that the command gets */
+	sigset_t before;       /* the mask that the command gets */
+	bool ignores_children; /* so did the caller, SIGCHLD: the command gets that too */
+	pid_t first_guard;
 	int signals;
 	int waker; /* eventfd: the keeper begins to dump */
 	pid_t command;
@@ -98,8 +100,10 @@ static void note_end(void *context, int wait_status)
 /* In the child. What was blocked, ignored or opened for us is not the command's business. */
 static void become_command(const struct run *run, int failure)
 {
-	signal(SIGPIPE, SIG_DFL);
-	signal(SIGXFSZ, SIG_DFL);
+	signal(SIGPIPE, run->plan->ignores_sigpipe ? SIG_IGN : SIG_DFL);
+	signal(SIGXFSZ, run->plan->ignores_sigxfsz ? SIG_IGN : SIG_DFL);
+	if (run->ignores_children)
+		signal(SIGCHLD, SIG_IGN);
 	sigprocmask(SIG_SETMASK, &run->before, NULL);
 	execvp(run->plan->command[0], run->plan->command);
 	int errnum = errno;
@@ -191,7 +195,7 @@ static void take_signal(struct run *run)
 		(void)tree_reap(run->command, note_end, run);
 	else if (number == SIGUSR1)
 		dump_tree(run, RUN_SIGNAL);
-	else if (info.ssi_code != SI_KERNEL && !run->ended)
+	else if (info.ssi_code != SI_KERNEL && !run->ended && getppid() == run->first_guard)
 		kill(run->command, number);
 }
 
@@ -199,8 +203,18 @@ static void take_signal(struct run *run)
 struct idleness {
 	uint64_t since_ns;
 	uint64_t ticks;
+	uint64_t last_look_ns;
 	uint64_t next_look_ns;
 };
+
+/* A look that comes late was no choice of the tree's: ^Z had stopped this process too. That time counts as one step. */
+static void leave_out_pause(struct idleness *idleness, uint64_t step_ns, uint64_t now)
+{
+	uint64_t gap_ns = now - idleness->last_look_ns;
+	if (gap_ns > 2 * step_ns)
+		idleness->since_ns += gap_ns - step_ns;
+	idleness->last_look_ns = now;
+}
 
 static bool is_idle(const struct run *run, struct idleness *idleness, uint64_t now)
 {
@@ -210,7 +224,9 @@ static bool is_idle(const struct run *run, struct idleness *idleness, uint64_t n
 		return false;
 	uint64_t ticks = tree_cpu_ticks(&tree);
 	processes_free(&tree);
-	idleness->next_look_ns = now + (every > SECOND_NS ? SECOND_NS : every);
+	every = every > SECOND_NS ? SECOND_NS : every;
+	leave_out_pause(idleness, every, now);
+	idleness->next_look_ns = now + every;
 	uint64_t free_ticks = 1 + (now - idleness->since_ns) / TICK_FREE_NS;
 	if (ticks < idleness->ticks || ticks > idleness->ticks + free_ticks) {
 		idleness->ticks = ticks;
@@ -237,11 +253,14 @@ static int wait_ms(const struct run *run, const struct idleness *idleness, uint6
 /* Until the command has ended or its time is up; the status to exit with. */
 static int keep(struct run *run)
 {
-	struct idleness idleness = {.since_ns = run->started_ns};
+	struct idleness idleness = {.since_ns = run->started_ns, .last_look_ns = run->started_ns};
 	struct pollfd source = {.fd = run->signals, .events = POLLIN};
-	pid_t first_guard = getppid();
 	while (!run->ended) {
 		uint64_t now = now_ns();
+		if (getppid() != run->first_guard) { /* it was killed: nobody waits for us */
+			end_tree(run, run->plan->signal);
+			return RUN_FAILED;
+		}
 		bool timeout = run->plan->timeout_ns != 0 && now >= run->started_ns + run->plan->timeout_ns;
 		if (timeout || is_idle(run, &idleness, now)) {
 			atomic_store(&run->shared->time_up, true);
@@ -251,10 +270,6 @@ static int keep(struct run *run)
 		}
 		if (poll(&source, 1, wait_ms(run, &idleness, now)) > 0)
 			take_signal(run);
-		if (getppid() != first_guard) { /* it was killed: nobody waits for us */
-			end_tree(run, run->plan->signal);
-			return RUN_FAILED;
-		}
 	}
 	end_rest(run);
 	return exit_status(run->wait_status);
@@ -342,7 +357,7 @@ static int guard_main(struct run *run, pid_t keeper)
 
 int run_command(const struct run_plan *plan, const struct run_hooks *hooks)
 {
-	struct run run = {.plan = plan, .hooks = hooks};
+	struct run run = {.plan = plan, .hooks = hooks, .first_guard = getpid()};
 	sigset_t set;
 	run.shared = mmap(NULL, sizeof *run.shared, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	run.waker = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
@@ -350,6 +365,8 @@ int run_command(const struct run_plan *plan, const struct run_hooks *hooks)
 		say(&run, "cannot watch over a command: %s", strerror(errno));
 		return RUN_FAILED;
 	}
+	/* Ignored, it would not come, and the status of who has ended would be lost (wait(2)). */
+	run.ignores_children = signal(SIGCHLD, SIG_DFL) == SIG_IGN;
 	/* Before there is anyone to hand signals to, they wait. */
 	fill_signals(&set, false);
 	sigprocmask(SIG_BLOCK, &set, &run.before);

@@ -17,6 +17,8 @@ struct run_plan {
 	int signal;          /**< that ends the tree */
 	uint64_t grace_ns;   /**< then SIGKILL */
 	uint64_t max_pause_ns;
+	bool ignores_sigpipe; /**< the caller had it ignored, and so has the command */
+	bool ignores_sigxfsz;
 };
 
 enum run_occasion { RUN_TIMEOUT, RUN_IDLE, RUN_SIGNAL };

@@ -20,6 +20,15 @@ def children_of(pid):
         return [int(child) for child in children.read().split()]
 
 
+def switches(pid):
+    """How often it has gone to sleep; 1 << 60 when it has ended."""
+    try:
+        with open("/proc/%d/status" % pid) as status:
+            return int(next(line.split()[1] for line in status if line.startswith("voluntary_ctxt_switches")))
+    except (FileNotFoundError, ProcessLookupError):
+        return 1 << 60
+
+
 class Statuses(RunTestCase):
     def test_the_status_is_that_of_the_command(self):
         for script, expected in (("exit 0", 0), ("exit 7", 7), ("kill -TERM $$", 143), ("kill -KILL $$", 137)):
@@ -48,6 +57,22 @@ class Statuses(RunTestCase):
             return {line.split()[0]: line.split()[1] for line in text.splitlines() if not line.startswith(b"SigQ")}
 
         self.assertEqual(fields(plain), fields(out))
+
+        def ignore():
+            for number in (signal.SIGPIPE, signal.SIGXFSZ, signal.SIGCHLD):
+                signal.signal(number, signal.SIG_IGN)
+
+        how = {"preexec_fn": ignore, "restore_signals": False}  # as systemd starts services
+        plain = subprocess.run(["grep", "^Sig", "/proc/self/status"], stdout=subprocess.PIPE, check=False, **how).stdout
+        _, out, _ = self.done("--", "grep", "^Sig", "/proc/self/status", **how)
+        self.assertEqual(fields(plain), fields(out))
+
+    def test_the_status_is_not_lost_when_the_caller_ignores_the_end_of_children(self):
+        def ignore():
+            signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+
+        self.assertEqual(7, self.done("--timeout", "60s", "--", "sh", "-c", "exit 7", preexec_fn=ignore)[0])
+        self.assertEqual(124, self.done("--timeout", "200ms", "--", "sleep", "1000", preexec_fn=ignore)[0])
 
     def test_a_command_has_a_terminal_as_without_run(self):
         controller, terminal = pty.openpty()
@@ -148,6 +173,27 @@ class TimeUp(RunTestCase):
         script = "i=0; while [ $i -lt 50 ]; do sleep 0.1; j=0; while [ $j -lt 90000 ]; do j=$((j+1)); done; i=$((i+1)); done"
         self.assertEqual(0, self.done("--idle", "2s", "--", "sh", "-c", script)[0])
 
+    def test_a_pause_by_the_person_is_not_idleness(self):
+        """^Z stops run as well; after fg the tree has as much time as it had before."""
+        run = self.run_command("--idle", "2s", "--", "sh", "-c", "echo ready; read line", stdin=subprocess.PIPE)
+        self.assertEqual(b"ready\n", run.process.stdout.readline())
+        keeper = children_of(run.pid)[0]
+        group = [run.pid, keeper, children_of(keeper)[0]]
+        for pid in group:
+            os.kill(pid, signal.SIGSTOP)
+        time.sleep(3)
+        before = switches(keeper)
+        for pid in group[:2]:
+            os.kill(pid, signal.SIGCONT)
+        deadline = time.monotonic() + 60
+        while switches(keeper) < before + 3 and time.monotonic() < deadline:  # it has looked, and waits again
+            os.sched_yield()
+        os.kill(group[2], signal.SIGCONT)
+        run.process.stdin.write(b"\n")
+        run.process.stdin.close()
+        run.process.stdin = None
+        self.assertEqual((0, b"", ""), run.end())
+
     def test_work_in_children_that_come_and_go_is_work(self):
         script = "i=0; while [ $i -lt 50 ]; do sh -c 'j=0; while [ $j -lt 90000 ]; do j=$((j+1)); done'; sleep 0.05; i=$((i+1)); done"
         self.assertEqual(0, self.done("--idle", "2s", "--", "sh", "-c", script)[0])
@@ -184,6 +230,26 @@ class NothingIsLeft(RunTestCase):
         select.select([end], [], [], 60)
         os.close(end)
         run.end()
+
+    def test_when_the_first_guard_is_killed_at_once_the_tree_ends(self):
+        """As soon as there is a keeper, which has not begun to watch over anything then."""
+        for _ in range(40):
+            run = self.run_command("--grace", "100ms", "--", "sleep", "1000")
+            while not (keepers := children_of(run.pid)):
+                pass
+            try:
+                end = os.pidfd_open(keepers[0])
+            except ProcessLookupError:
+                end = None
+            run.process.kill()
+            run.process.wait()
+            if end is not None:
+                ended = select.select([end], [], [], 20)[0]
+                os.close(end)
+                for pid in [] if ended else run.tree():
+                    os.kill(pid, signal.SIGKILL)
+                self.assertTrue(ended, "the keeper goes on alone")
+            run.end()
 
     def test_as_the_first_process_of_a_container(self):
         for script, expected in (("exit 5", 5), (STUBBORN, 124)):
