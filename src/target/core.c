@@ -50,12 +50,19 @@ static int read_exactly(const struct gsd_core *core, uint64_t offset, void *buff
 	return 0;
 }
 
-static struct gsd_error *read_header_bytes(const struct gsd_core *core, uint64_t offset, void *buffer, size_t length)
+static struct gsd_error *refuse_cut(const struct gsd_core *core, const char *what)
+{
+	return gsd_error_because(gsd_error_create(GSD_ERROR_CORRUPT, 0, "read the %s", core->name),
+				 "it is cut short: its end, where its %s should be, is missing", what);
+}
+
+/* Reads @p what there must be, or says that it was cut off. */
+static struct gsd_error *read_part(const struct gsd_core *core, const char *what, uint64_t offset, void *buffer,
+				   size_t length)
 {
 	int errnum = read_exactly(core, offset, buffer, length);
 	if (errnum == ENODATA)
-		return refuse(core, GSD_ERROR_CORRUPT,
-			      "it is cut short: its end, where its program headers should be, is missing");
+		return refuse_cut(core, what);
 	return errnum == 0 ? NULL : gsd_error_create(GSD_ERROR_IO, errnum, "read the %s", core->name);
 }
 
@@ -118,7 +125,7 @@ static struct gsd_error *count_headers(const struct gsd_core *core, const Elf64_
 	Elf64_Shdr section;
 	*count_ret = header->e_phnum;
 	if (header->e_phnum == PN_XNUM) {
-		GSD_TRY(read_header_bytes(core, header->e_shoff, &section, sizeof section));
+		GSD_TRY(read_part(core, "first section header", header->e_shoff, &section, sizeof section));
 		*count_ret = section.sh_info;
 	}
 	if (*count_ret == 0)
@@ -188,12 +195,16 @@ static struct gsd_error *read_notes(struct gsd_core *core, const Elf64_Phdr *hea
 	uint64_t there = header->p_offset < core->size ? core->size - header->p_offset : 0;
 	uint64_t length = header->p_filesz < there ? header->p_filesz : there;
 	core->notes_cut |= length < header->p_filesz;
+	if (length == 0 && header->p_filesz > 0)
+		return gsd_error_advise(refuse_cut(core, "list of threads and mapped files"),
+					"gcore writes that list last: a core of it must be whole");
 	if (length > GSD_CORE_MAX_NOTES)
 		return refuse(core, GSD_ERROR_CORRUPT, "its notes are larger than those of any process");
 	uint8_t *bytes = malloc((size_t)length + 1);
 	if (bytes == NULL)
 		return gsd_error_no_memory();
-	struct gsd_error *error = read_header_bytes(core, header->p_offset, bytes, (size_t)length);
+	struct gsd_error *error =
+		read_part(core, "list of threads and mapped files", header->p_offset, bytes, (size_t)length);
 	if (error == NULL)
 		error = gsd_core_take_notes(core, (struct gsd_bytes){.data = bytes, .length = (size_t)length});
 	free(bytes);
@@ -237,7 +248,7 @@ static struct gsd_error *read_all(struct gsd_core *core)
 	Elf64_Phdr *headers = reallocarray(NULL, count, sizeof *headers);
 	if (headers == NULL)
 		return gsd_error_no_memory();
-	struct gsd_error *error = read_header_bytes(core, header.e_phoff, headers, count * sizeof *headers);
+	struct gsd_error *error = read_part(core, "program headers", header.e_phoff, headers, count * sizeof *headers);
 	if (error == NULL)
 		error = take_headers(core, headers, count);
 	free(headers);

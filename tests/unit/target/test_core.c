@@ -262,7 +262,7 @@ static void what_is_no_core_is_refused_by_what_it_is(void **state)
 	refused(&bytes, GSD_ERROR_CORRUPT, "it has no memory of a process in it");
 	*header = good;
 	header->e_phoff = UINT64_MAX - 8;
-	refused(&bytes, GSD_ERROR_CORRUPT, "it is cut short");
+	refused(&bytes, GSD_ERROR_CORRUPT, "where its program headers should be, is missing");
 	free(bytes.bytes);
 	struct core_bytes other = {.bytes = (uint8_t *)"text", .length = 4};
 	refused(&other, GSD_ERROR_INVALID, "no ELF file");
@@ -274,6 +274,24 @@ static void what_is_no_core_is_refused_by_what_it_is(void **state)
 	struct gsd_core *core = NULL;
 	assert_failure(gsd_core_open("/dev/null", &core), GSD_ERROR_INVALID, "not a regular file");
 	assert_failure(gsd_core_open("/nowhere/core", &core), GSD_ERROR_IO, "No such file");
+}
+
+/* gcore writes its notes behind all memory. */
+static void a_core_whose_notes_were_cut_off_says_so(void **state)
+{
+	(void)state;
+	const struct core_part parts[] = {{0x10000, 16, 16, PF_R, page, 0}};
+	struct core_bytes notes = {0};
+	core_note_thread(&notes, "CORE", 7, 0x1000, 0x2000);
+	struct core_bytes bytes = core_build(parts, 1, &notes);
+	Elf64_Phdr *header = (Elf64_Phdr *)(bytes.bytes + ((Elf64_Ehdr *)bytes.bytes)->e_phoff);
+	assert_int_equal(header->p_type, PT_NOTE);
+	for (uint64_t beyond = 0; beyond < 2; beyond++) {
+		header->p_offset = bytes.length + beyond;
+		refused(&bytes, GSD_ERROR_CORRUPT, "where its list of threads and mapped files should be, is missing");
+	}
+	free(bytes.bytes);
+	free(notes.bytes);
 }
 
 static void more_headers_than_the_header_can_count_are_counted_in_the_first_section(void **state)
@@ -307,6 +325,7 @@ int main(void)
 		cmocka_unit_test(delve_s_notes_have_no_names_and_its_own_threads_fewer_registers),
 		cmocka_unit_test(damaged_notes_are_left_out_and_noted),
 		cmocka_unit_test(what_is_no_core_is_refused_by_what_it_is),
+		cmocka_unit_test(a_core_whose_notes_were_cut_off_says_so),
 		cmocka_unit_test(more_headers_than_the_header_can_count_are_counted_in_the_first_section),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
