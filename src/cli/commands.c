@@ -187,10 +187,12 @@ const struct command_row command_table[] = {
 		     "  gostackdump ps --json | jq 'select(.goroutines > 10000).pid'\n"},
 	{.bit = COMMAND_WATCH,
 	 .name = "watch",
-	 .usage = "watch -p PID|--name COMM|--all --every D|--once -o DIR [options]",
+	 .usage = "watch -p PID|--name COMM|--all --every D|--once -o DIR\n"
+		  "                         [options]",
 	 .help = "captures again and again, into a directory",
-	 .about = "Captures at every tick, or when it matters, into a directory that does not outgrow\n"
-		  "its limits. SIGUSR1 captures now; SIGTERM ends it after the current file.\n",
+	 .about = "Captures at every tick, or when it matters, into a directory that does not\n"
+		  "outgrow its limits. SIGUSR1 captures now; SIGTERM ends it after the current\n"
+		  "file.\n",
 	 .check = check_watch,
 	 .run = watch_run,
 	 .statuses = watch_statuses,
@@ -198,7 +200,7 @@ const struct command_row command_table[] = {
 		     "  gostackdump watch --name server --every 10s -o dumps --on 'growth>20%' \\\n"
 		     "      --on 'age>10m' --keep 100              only when it matters\n"
 		     "  gostackdump watch -p 4242 --once -q -o dumps\n"
-		     "                                             for cron: silent unless something is wrong\n"},
+		     "                                             for cron: silent unless in trouble\n"},
 	{.bit = COMMAND_RUN,
 	 .name = "run",
 	 .usage = "run [--timeout D] [--idle D] [-o DIR] [options] -- CMD ...",
@@ -217,9 +219,10 @@ const struct command_row command_table[] = {
 	 .name = "diff",
 	 .usage = "diff [options] OLD NEW | DIR",
 	 .help = "what grew, shrank, appeared, vanished between captures",
-	 .about = "Compares two captures (raw, jsonl, pprof, pprof-goroutines; also goroutine profiles\n"
-		  "that Go programs wrote themselves), or all that watch has written into a directory:\n"
-		  "there each process is a series, and its groups are ranked as leak suspects.\n",
+	 .about = "Compares two captures (raw, jsonl, pprof, pprof-goroutines; also goroutine\n"
+		  "profiles that Go programs wrote themselves), or all that watch has written into\n"
+		  "a directory: there each process is a series, and its groups are ranked as leak\n"
+		  "suspects.\n",
 	 .takes_operands = true,
 	 .operands_anywhere = true,
 	 .check = check_diff,
@@ -228,7 +231,7 @@ const struct command_row command_table[] = {
 	 .examples = "  gostackdump diff before.jsonl after.jsonl\n"
 		     "  gostackdump diff --fail-on 'growth>20%' --fail-on 'group>50' a.pb.gz b.pb.gz\n"
 		     "                                             for CI: status 3 when it leaks\n"
-		     "  gostackdump diff dumps                     all snapshots of gostackdump watch -o dumps\n"
+		     "  gostackdump diff dumps                     all snapshots of watch -o dumps\n"
 		     "  gostackdump diff -o leaks.html dumps       the same as a page with plots\n"},
 	{.name = NULL},
 };

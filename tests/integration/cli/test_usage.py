@@ -111,17 +111,26 @@ class Usage(TestCase):
                 self.assert_message(result, "'%s'" % shown)
 
 
+def commands():
+    """The names of all commands, as the help lists them."""
+    listed = re.search(r"^Commands.*:\n((?:  .*\n)+)", run("--help").out.decode(), re.M).group(1)
+    return re.findall(r"^  (\w+) ", listed, re.M)
+
+
 class Help(TestCase):
-    def help(self):
-        result = run("--help")
+    def help(self, *command):
+        result = run(*command, "--help")
         self.assert_status(0, result)
         self.assertEqual("", result.err)
         return result.out.decode()
 
     def test_help_fits_eighty_columns(self):
-        for line in self.help().splitlines():
-            self.assertLessEqual(len(line), 80, line)
-            self.assertEqual(line.rstrip(), line)
+        self.assertIn("watch", commands())
+        for command in commands():
+            for line in self.help(command).splitlines():
+                with self.subTest(command=command, line=line):
+                    self.assertLessEqual(len(line), 80)
+                    self.assertEqual(line.rstrip(), line)
 
     def test_help_is_the_same_however_it_is_asked_for(self):
         for arguments in (["-h"], ["dump", "--help"], ["dump", "-h"], ["-p", "1", "--help", "--nonsense"]):
@@ -167,6 +176,16 @@ class Manual(TestCase):
         """docs/HACKING.md says how to write that part anew."""
         part = re.search(r'^\.\\" begin --help-manual\n(.*)^\.\\" end --help-manual$', self.manual(), re.M | re.S)
         self.assertEqual(run("--help-manual").out.decode(), part.group(1))
+
+    def test_manual_has_the_synopsis_of_each_command_and_source(self):
+        synopsis = re.search(r"^\.SH SYNOPSIS\n(.*?)^\.SH", self.manual(), re.M | re.S).group(1)
+        synopsis = re.sub(r"^\.[A-Z]+|\s+|\"", "", synopsis.replace("\\-", "-"), flags=re.M)
+        for command in commands():
+            usage = re.search(r"^Usage: gostackdump (.*?)\n\n", run(command, "--help").out.decode(), re.M | re.S).group(1)
+            ways = usage.removesuffix("[options]").removeprefix("[dump]").split(" | ") if command == "dump" else [usage]
+            for way in ways:
+                with self.subTest(command=command, way=way):
+                    self.assertIn("gostackdump" + "[dump]" * (command == "dump") + re.sub(r"\s+", "", way), synopsis)
 
     def test_manual_names_the_version(self):
         self.assertIn(run("--version").out.decode().strip(), self.manual().splitlines()[1])
