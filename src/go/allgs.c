@@ -331,6 +331,11 @@ struct gsd_error *gsd_allgs_read(struct gsd_memory *memory, const struct gsd_all
 	size_t stored = 0;
 	while (stored < length && goroutines[stored] != 0)
 		stored++;
+	if (stored == 0) {
+		free(goroutines);
+		return gsd_error_because(gsd_error_create(GSD_ERROR_CORRUPT, 0, "read the list of goroutines"),
+					 "it is empty: of %" PRIu64 " entries not even the first is there", length);
+	}
 	*goroutines_ret = goroutines;
 	*count_ret = stored;
 	return NULL;

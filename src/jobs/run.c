@@ -24,6 +24,8 @@
 #define SECOND_NS UINT64_C(1000000000)
 /* How often the first guard looks at a stop that is under way. */
 #define GUARD_MS 20
+/* A dump that takes longer does not come to its end: nobody reads what it says, or a file system hangs. */
+#define DUMP_MAX_NS (120 * SECOND_NS)
 /* Beyond --max-pause: the guard is the last resort, for a stop that hangs. */
 #define GUARD_SLACK_NS (SECOND_NS / 2)
 /* An idle Go program still uses a tick of processor time now and then, for its collector and its monitor. */
@@ -53,6 +55,7 @@ struct run {
 	bool ended;
 	int wait_status;
 	uint64_t started_ns;
+	const char *why_killed; /* the keeper, by the first guard; NULL: it was not */
 };
 
 static uint64_t now_ns(void)
@@ -308,15 +311,17 @@ static void hand_on(const struct run *run, pid_t keeper)
 }
 
 /* Until the keeper has ended; its wait status. */
-static int guard(const struct run *run, pid_t keeper, int pidfd)
+static int guard(struct run *run, pid_t keeper, int pidfd)
 {
 	struct pollfd sources[] = {{.fd = pidfd, .events = POLLIN},
 				   {.fd = run->signals, .events = POLLIN},
 				   {.fd = run->waker, .events = POLLIN}};
 	int status = 0;
 	uint64_t count;
+	uint64_t since = 0; /* when it was seen that a dump is made */
 	for (;;) {
 		bool dumping = atomic_load(&run->shared->dumping);
+		since = !dumping ? 0 : since != 0 ? since : now_ns();
 		int ready = poll(sources, 3, dumping ? GUARD_MS : -1);
 		if (ready > 0 && sources[0].revents != 0)
 			break;
@@ -324,10 +329,12 @@ static int guard(const struct run *run, pid_t keeper, int pidfd)
 			hand_on(run, keeper);
 		if (ready > 0 && sources[2].revents != 0)
 			(void)!read(run->waker, &count, sizeof count);
-		if (stop_hangs(run)) {
-			say(run, "a stop has lasted for longer than --max-pause: it is ended, and with it the dump");
+		if (stop_hangs(run))
+			run->why_killed = "a stop had lasted for longer than --max-pause";
+		else if (since != 0 && now_ns() > since + DUMP_MAX_NS)
+			run->why_killed = "the dump had not come to its end after two minutes";
+		if (run->why_killed != NULL)
 			kill(keeper, SIGKILL);
-		}
 	}
 	while (waitpid(keeper, &status, 0) < 0 && errno == EINTR)
 		;
@@ -348,10 +355,13 @@ static int guard_main(struct run *run, pid_t keeper)
 	if (!WIFSIGNALED(status))
 		return WEXITSTATUS(status);
 	/* The tree is ours now. */
-	if (!stop_hangs(run))
-		say(run, "the process that watched over the command was killed by signal %d: ending everything",
-		    WTERMSIG(status));
 	(void)tree_end(run->plan->signal, run->plan->grace_ns, 0, NULL, NULL);
+	/* Last: nobody may be reading what is said. */
+	if (run->why_killed != NULL)
+		say(run, "%s: everything was ended", run->why_killed);
+	else
+		say(run, "the process that watched over the command was killed by signal %d: everything was ended",
+		    WTERMSIG(status));
 	return atomic_load(&run->shared->time_up) ? RUN_TIME_UP : RUN_FAILED;
 }
 

@@ -219,7 +219,7 @@ class NothingIsLeft(RunTestCase):
         os.kill(children_of(run.pid)[0], signal.SIGKILL)
         status, _, err = run.end()
         self.assertEqual(125, status)
-        self.assertIn("was killed by signal 9: ending everything", err)
+        self.assertIn("was killed by signal 9: everything was ended", err)
 
     def test_when_the_first_guard_is_killed_the_tree_ends(self):
         run = self.stubborn()

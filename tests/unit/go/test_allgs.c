@@ -268,6 +268,13 @@ static void a_list_with_hostile_words_is_refused(void **state)
 	assert_failure(find(search, 0), GSD_ERROR_MISSING, "find runtime.allgs");
 	search->process->list[3] = g_address(3) + 4;
 	assert_failure(find(search, 0), GSD_ERROR_MISSING, "find runtime.allgs");
+	for (size_t i = 0; i < 4; i++)
+		search->process->list[i] = 0;
+	uint64_t *goroutines;
+	size_t count;
+	const struct gsd_allgs allgs = {.pointer_address = ALLGS, .length_address = ALLGS + 8};
+	assert_failure(gsd_allgs_read(&search->process->memory.memory, &allgs, &goroutines, &count), GSD_ERROR_CORRUPT,
+		       "it is empty");
 	search->process->list[3] = UINT64_MAX - 7;
 	assert_failure(find(search, 0), GSD_ERROR_MISSING, "find runtime.allgs");
 	drop(search);
