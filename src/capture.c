@@ -460,6 +460,17 @@ static struct gsd_error *check_options(const struct gsd_capture_options *options
 	return NULL;
 }
 
+/* No program is without goroutines: what says so is a core that lacks them. */
+static struct gsd_error *check_moment(const struct gsd_capture *capture, const struct gsd_target *target)
+{
+	if (capture->analysis.goroutines.count + capture->analysis.system_goroutines > 0)
+		return NULL;
+	return gsd_error_because(
+		gsd_error_create(GSD_ERROR_READ, 0, "read the goroutines of %s (%s)", target->name, target->exe_path),
+		"there is none that has not ended, which no running program has: what holds them is "
+		"missing");
+}
+
 static struct gsd_error *capture_from(struct gsd_capture *capture, struct gsd_target *target,
 				      const struct gsd_capture_options *options)
 {
@@ -473,6 +484,8 @@ static struct gsd_error *capture_from(struct gsd_capture *capture, struct gsd_ta
 	struct gsd_error *error = gsd_traceback_create(capture->runtime.code, &capture->snapshot.traceback);
 	if (error == NULL)
 		error = take_moment(capture, target, options, &copy);
+	if (error == NULL)
+		error = check_moment(capture, target);
 	capture->stats.capture_ns = gsd_clock_ns(CLOCK_MONOTONIC) - prepared_ns;
 	capture->stats.refused_pause_ns = copy.pause.refused_ns;
 	if (error == NULL)
