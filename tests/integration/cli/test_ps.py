@@ -10,10 +10,29 @@ import signal
 import subprocess
 import unittest
 
-from support import ServerTestCase, Target, TestCase, build_directory, main, program_of_old_go, run, run_on_terminal
+from support import ServerTestCase, Target, TestCase, build_directory, go_command, main, program_of_old_go, run, run_on_terminal
 from support import sample_server, server
 
 NOBODY = 65534
+COUNTED = """package main
+
+import (
+	"fmt"
+	"os"
+)
+
+func main() {
+	started, never := make(chan bool), make(chan bool)
+	for i := 0; i < 40; i++ {
+		go func() { started <- true; <-never }()
+	}
+	for i := 0; i < 40; i++ {
+		<-started
+	}
+	fmt.Println("ready")
+	os.Stdin.Read(make([]byte, 1))
+}
+"""
 PTRACE_SEIZE, PTRACE_DETACH = 0x4206, 17
 
 
@@ -48,8 +67,7 @@ class Listed(ServerTestCase):
         before = int(status_of(self.pid)["Threads"])
         entry = listed()[self.pid]
         after = int(status_of(self.pid)["Threads"])
-        count, version = re.search(rb"(\d+) goroutines, (\S+)$", self.server.line.strip()).groups()
-        self.assertEqual(int(count), entry["goroutines"])
+        version = re.search(rb" goroutines, (\S+)$", self.server.line.strip()).group(1)
         self.assertEqual(version.decode(), entry["go_version"])
         self.assertEqual(entry["goroutines"], sum(entry[state] for state in ("running", "runnable", "syscall", "waiting")))
         self.assertTrue(before <= entry["threads"] <= after, (before, entry["threads"], after))
@@ -104,6 +122,22 @@ class Listed(ServerTestCase):
             self.assertEqual("0", status_of(self.pid)["TracerPid"])
         changed = {key for key, value in status_of(self.pid).items() if before[key] != value}
         self.assertFalse(changed & {"SigPnd", "ShdPnd"}, changed)
+
+
+class Counted(TestCase):
+    def test_as_many_as_the_program_has_started(self):
+        """The server's own number changes while its first connections are made; here none comes or goes."""
+        path = build_directory() / "counted"
+        path.mkdir(exist_ok=True)
+        (path / "main.go").write_text(COUNTED)
+        (path / "go.mod").write_text("module counted\n\ngo 1.18\n")
+        env = {key: value for key, value in os.environ.items() if key != "GOFLAGS"}
+        subprocess.run([go_command(), "build", "-o", "counted", "."], cwd=path, check=True,
+                       env={**env, "CGO_ENABLED": "0", "GOFLAGS": "-buildvcs=false"})
+        counted = server(path / "counted")
+        self.addCleanup(counted.end)
+        entry = listed()[counted.pid]
+        self.assertEqual(41, entry["goroutines"])
 
 
 class Refused(TestCase):
