@@ -2,7 +2,6 @@
 /* The rest of the public header: figures and outputs of a capture. */
 #include <inttypes.h>
 #include <stdio.h>
-#include <time.h>
 
 #include "base/error.h"
 #include "capture.h"

@@ -10,7 +10,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/error.h"
@@ -33,14 +32,6 @@
 #define MAX_PIECES           256 /* running goroutines whose threads are on other stacks */
 #define STACK_SLACK          ((size_t)1 << 20)
 #define CLAIM_SLACK          ((uint64_t)128 << 20)
-
-uint64_t gsd_clock_ns(int clock)
-{
-	struct timespec now;
-	if (clock_gettime((clockid_t)clock, &now) != 0)
-		return 0;
-	return (uint64_t)now.tv_sec * UINT64_C(1000000000) + (uint64_t)now.tv_nsec;
-}
 
 uint64_t gsd_cpu_ns(void)
 {

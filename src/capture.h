@@ -4,6 +4,7 @@
 #define GSD_CAPTURE_H
 
 #include "base/array.h"
+#include "base/clock.h"
 #include "base/meter.h"
 #include "go/c_names.h"
 #include "go/goroutine.h"
@@ -31,7 +32,6 @@ struct gsd_capture {
 	struct gsd_frame_array frames; /**< what gsd_capture_frames() or gsd_capture_ancestor() gave last */
 };
 
-uint64_t gsd_clock_ns(int clock);
 /** Processor time of this process and of its ended children. */
 uint64_t gsd_cpu_ns(void);
 

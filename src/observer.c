@@ -2,7 +2,6 @@
 /* The part of the public header that counts goroutines without stopping anything. */
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "base/error.h"
 #include "capture.h"

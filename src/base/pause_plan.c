@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "base/pause_plan.h"
 
-#include <time.h>
+#include "base/clock.h"
 
 /* Stops of 5, 16, 50 and 500 threads took 0.11, 0.27, 0.65 and 6.3 ms on the slowest machine that was measured. */
 #define STOP_NS   50000U
@@ -71,20 +71,12 @@ void gsd_pause_learn(struct gsd_pause_plan *plan, const struct gsd_pause_work *w
 
 /* ---- measuring ---- */
 
-static uint64_t now_ns(void)
-{
-	struct timespec now;
-	if (clock_gettime(CLOCK_MONOTONIC, &now) != 0)
-		return 0;
-	return (uint64_t)now.tv_sec * UINT64_C(1000000000) + (uint64_t)now.tv_nsec;
-}
-
 static void timed_read(struct gsd_memory *memory, struct gsd_range *ranges, size_t count)
 {
 	struct gsd_timed_memory *timed = (struct gsd_timed_memory *)memory;
-	uint64_t start = now_ns();
+	uint64_t start = gsd_clock_ns(CLOCK_MONOTONIC);
 	gsd_memory_read_ranges(timed->inner, ranges, count);
-	timed->cost->ns += now_ns() - start;
+	timed->cost->ns += gsd_clock_ns(CLOCK_MONOTONIC) - start;
 	for (size_t i = 0; i < count; i++) {
 		timed->cost->ranges += ranges[i].length != 0 ? 1 : 0;
 		timed->cost->bytes += ranges[i].length;

@@ -2,8 +2,8 @@
 /* A live process as a target. */
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 
+#include "base/clock.h"
 #include "base/error.h"
 #include "target/stop.h"
 
@@ -57,22 +57,15 @@ static struct gsd_error *live_stop(struct gsd_target *target, uint64_t max_pause
 
 /* ---- no stop ---- */
 
-static uint64_t ns_of(const struct timespec *time)
-{
-	return (uint64_t)time->tv_sec * UINT64_C(1000000000) + (uint64_t)time->tv_nsec;
-}
-
 static struct gsd_error *live_list_threads(struct gsd_target *target, struct gsd_threads *threads_ret,
 					   struct gsd_stop_figures *figures_ret)
 {
-	struct timespec unix_time;
-	struct timespec monotonic;
-	clock_gettime(CLOCK_REALTIME, &unix_time);
-	clock_gettime(CLOCK_MONOTONIC, &monotonic);
+	uint64_t unix_ns = gsd_clock_ns(CLOCK_REALTIME);
+	uint64_t monotonic_ns = gsd_clock_ns(CLOCK_MONOTONIC);
 	GSD_TRY(gsd_process_list_threads(target->process, threads_ret));
 	*figures_ret = (struct gsd_stop_figures){
-		.halted_unix_ns = ns_of(&unix_time),
-		.halted_monotonic_ns = ns_of(&monotonic) + (uint64_t)gsd_process_clock_ahead_ns(target->process)};
+		.halted_unix_ns = unix_ns,
+		.halted_monotonic_ns = monotonic_ns + (uint64_t)gsd_process_clock_ahead_ns(target->process)};
 	return NULL;
 }
 

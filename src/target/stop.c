@@ -25,6 +25,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/touched.h"
 #include "target/tracer.h"
 
@@ -79,11 +80,11 @@ static uint64_t slice_of(uint64_t max_pause_ns)
 /* Waits for the tracer's end; false: its time was over first. */
 static bool await_end(struct gsd_tracer *tracer, int pidfd, uint64_t max_pause_ns)
 {
-	uint64_t made_ns = gsd_now_ns();
+	uint64_t made_ns = gsd_clock_ns(CLOCK_MONOTONIC);
 	for (;;) {
 		enum gsd_tracer_stage stage = (enum gsd_tracer_stage)atomic_load(&tracer->stage);
 		uint64_t end = deadline(tracer, stage, made_ns, max_pause_ns);
-		uint64_t now = gsd_now_ns();
+		uint64_t now = gsd_clock_ns(CLOCK_MONOTONIC);
 		bool over = now >= end;
 		uint64_t wait_ns = over ? 0 : end - now;
 		if (stage < GSD_STAGE_STOPPING && wait_ns > slice_of(max_pause_ns))
@@ -132,7 +133,7 @@ static void run_tracer(struct gsd_tracer *tracer, uint8_t *stack, uint64_t max_p
 		if (outcome->timed_out)
 			syscall(SYS_pidfd_send_signal, pidfd, (long)SIGKILL, NULL, 0L);
 		reap(pid, pidfd, &outcome->end);
-		outcome->end_ns = gsd_now_ns();
+		outcome->end_ns = gsd_clock_ns(CLOCK_MONOTONIC);
 		syscall(SYS_close, pidfd);
 	}
 	syscall(SYS_rt_sigprocmask, (long)SIG_SETMASK, &before, NULL, sizeof before);
@@ -159,7 +160,7 @@ static void run_tracer_thread(struct gsd_tracer *tracer, uint8_t *stack, struct 
 	if (errnum == 0)
 		pthread_join(thread, NULL);
 	outcome->clone_errnum = errnum;
-	outcome->end_ns = gsd_now_ns();
+	outcome->end_ns = gsd_clock_ns(CLOCK_MONOTONIC);
 	syscall(SYS_rt_sigprocmask, (long)SIG_SETMASK, &before, NULL, sizeof before);
 }
 

@@ -24,6 +24,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "target/procfs.h"
 
 /* How long no thread reports before /proc is asked what the silent ones are doing; then twice that, and so on. */
@@ -44,13 +45,6 @@ struct directory_entry {
 	uint8_t type;
 	char name[];
 };
-
-uint64_t gsd_now_ns(void)
-{
-	struct timespec now;
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000000000U + (uint64_t)now.tv_nsec;
-}
 
 static void enter_stage(struct gsd_tracer *tracer, enum gsd_tracer_stage stage, uint64_t now)
 {
@@ -383,7 +377,7 @@ static void give_way(uint64_t waited_ns)
 /* Until every interrupted thread has settled. Only the guard's patience ends it otherwise. */
 static bool collect_stops(struct gsd_tracer *tracer)
 {
-	uint64_t last_progress = gsd_now_ns();
+	uint64_t last_progress = gsd_clock_ns(CLOCK_MONOTONIC);
 	uint64_t silence = FIRST_SILENCE_NS;
 	for (;;) {
 		bool progress = false;
@@ -392,7 +386,7 @@ static bool collect_stops(struct gsd_tracer *tracer)
 			return false;
 		if (left == 0)
 			return true;
-		uint64_t now = gsd_now_ns();
+		uint64_t now = gsd_clock_ns(CLOCK_MONOTONIC);
 		if (progress) {
 			last_progress = now;
 			silence = FIRST_SILENCE_NS;
@@ -450,7 +444,7 @@ static bool dumps_core(const struct gsd_tracer *tracer)
  */
 static void take_dumping(struct gsd_tracer *tracer)
 {
-	uint64_t start = gsd_now_ns();
+	uint64_t start = gsd_clock_ns(CLOCK_MONOTONIC);
 	for (;;) {
 		size_t left = 0;
 		for (size_t i = 0; i < tracer->threads->count; i++) {
@@ -461,7 +455,7 @@ static void take_dumping(struct gsd_tracer *tracer)
 			thread->state = told ? GSD_THREAD_STOPPED : GSD_THREAD_UNINTERRUPTIBLE;
 			left += told ? 0 : 1;
 		}
-		uint64_t waited = gsd_now_ns() - start;
+		uint64_t waited = gsd_clock_ns(CLOCK_MONOTONIC) - start;
 		if (left == 0 || waited > DUMP_SETTLING_NS)
 			return;
 		give_way(waited);
@@ -470,15 +464,13 @@ static void take_dumping(struct gsd_tracer *tracer)
 
 static void note_the_moment(struct gsd_tracer *tracer)
 {
-	struct timespec wall;
-	clock_gettime(CLOCK_REALTIME, &wall);
-	tracer->figures.halted_unix_ns = (uint64_t)wall.tv_sec * 1000000000U + (uint64_t)wall.tv_nsec;
-	tracer->figures.halted_monotonic_ns = gsd_now_ns();
+	tracer->figures.halted_unix_ns = gsd_clock_ns(CLOCK_REALTIME);
+	tracer->figures.halted_monotonic_ns = gsd_clock_ns(CLOCK_MONOTONIC);
 }
 
 bool gsd_tracer_halt(struct gsd_tracer *tracer)
 {
-	enter_stage(tracer, GSD_STAGE_SEIZING, gsd_now_ns());
+	enter_stage(tracer, GSD_STAGE_SEIZING, gsd_clock_ns(CLOCK_MONOTONIC));
 	bool more;
 	if (!list_threads(tracer, &more) || !seize_listed(tracer))
 		return false;
@@ -487,7 +479,7 @@ bool gsd_tracer_halt(struct gsd_tracer *tracer)
 		note_the_moment(tracer);
 		return true;
 	}
-	tracer->start_ns = gsd_now_ns();
+	tracer->start_ns = gsd_clock_ns(CLOCK_MONOTONIC);
 	enter_stage(tracer, GSD_STAGE_STOPPING, tracer->start_ns);
 	if (!stop_all(tracer))
 		return false;
@@ -519,7 +511,7 @@ void gsd_tracer_release(struct gsd_tracer *tracer)
 		release_one(tracer, i);
 		released = released || tracer->tracees[i].state == GSD_TRACEE_RELEASED;
 	}
-	tracer->release_ns = gsd_now_ns();
+	tracer->release_ns = gsd_clock_ns(CLOCK_MONOTONIC);
 	/* All killed in the window: what was read after that is nothing. */
 	if (!released && !tracer->left_to_end && tracer->failed == GSD_TRACER_FINE && !tracer->threads->overflow)
 		(void)fail(tracer, GSD_TRACER_ENDED, ESRCH, 0);

@@ -65,7 +65,7 @@ struct gsd_tracer {
 
 	/* progress, read by the guard while the tracer runs */
 	atomic_int stage;
-	atomic_uint_least64_t stage_ns; /**< when it was reached; for STOPPING: the first interrupt */
+	atomic_uint_least64_t stage_ns;  /**< when it was reached; for STOPPING: the first interrupt */
 	_Atomic uint64_t *stopped_since; /**< when the present stop began, 0: none; NULL: nobody wants to know */
 
 	/* results, read by the parent after the tracer's end */
@@ -78,9 +78,6 @@ struct gsd_tracer {
 	int errnum;
 	pid_t failed_thread;
 };
-
-/** Nanoseconds of CLOCK_MONOTONIC. */
-uint64_t gsd_now_ns(void);
 
 /** The tracer's life, in the child: @p argument is its struct gsd_tracer. */
 int gsd_tracer_main(void *argument);
