@@ -10,7 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/procfs.h>
-#include <sys/user.h>
+
+#include "target/private.h"
 
 #define DELVE_HEADER_NOTE 0x444C5645 /* delve, pkg/elfwriter/delve_core_notes.go */
 #define DELVE_THREAD_NOTE 0x444C5654
@@ -38,17 +39,7 @@ static struct gsd_error *take_status(struct gsd_core *core, struct gsd_bytes val
 	}
 	memcpy(&status, value.data, sizeof status);
 	memcpy(&user, &status.pr_reg, sizeof user);
-	const struct gsd_registers registers = {
-		.pc = user.rip,
-		.sp = user.rsp,
-		.bp = user.rbp,
-		.ax = user.rax,
-		.bx = user.rbx,
-		.cx = user.rcx,
-		.dx = user.rdx,
-		.si = user.rsi,
-		.di = user.rdi,
-		.r8_15 = {user.r8, user.r9, user.r10, user.r11, user.r12, user.r13, user.r14, user.r15}};
+	const struct gsd_registers registers = gsd_registers_of(&user);
 	return add_thread(core, (uint32_t)status.pr_pid, &registers);
 }
 

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* What the files of this folder share about an opened process. */
+/* What the files of this folder share, most of it about an opened process. */
 #ifndef GSD_TARGET_PRIVATE_H
 #define GSD_TARGET_PRIVATE_H
 
 #include <sys/uio.h>
+#include <sys/user.h>
 
 #include "target/access.h"
 #include "target/maps.h"
@@ -28,12 +29,28 @@ struct gsd_process {
 	int directory; /**< /proc/PID */
 	int exe;
 	char *exe_path;
-	bool other_pid_namespace; /**< it numbers its threads differently than we do */
+	bool other_pid_namespace;        /**< it numbers its threads differently than we do */
 	_Atomic uint64_t *stopped_since; /**< NULL: a child makes the stops */
 	struct gsd_arena strings;
 	struct gsd_mapping_array mappings;
 	struct gsd_target_memory memory;
 };
+
+/** What ptrace(2) and a core's notes call the registers of a thread. */
+static inline struct gsd_registers gsd_registers_of(const struct user_regs_struct *user)
+{
+	return (struct gsd_registers){
+		.pc = user->rip,
+		.sp = user->rsp,
+		.bp = user->rbp,
+		.ax = user->rax,
+		.bx = user->rbx,
+		.cx = user->rcx,
+		.dx = user->rdx,
+		.si = user->rsi,
+		.di = user->rdi,
+		.r8_15 = {user->r8, user->r9, user->r10, user->r11, user->r12, user->r13, user->r14, user->r15}};
+}
 
 /** Initialises @p memory over the address space of @p thread. @p file is borrowed; -1: none. */
 void gsd_target_memory_init(struct gsd_target_memory *memory, pid_t thread, int file);

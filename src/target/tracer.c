@@ -19,7 +19,6 @@
 #include <sys/prctl.h>
 #include <sys/ptrace.h>
 #include <sys/syscall.h>
-#include <sys/user.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -296,17 +295,7 @@ static int read_registers(pid_t tid, struct gsd_registers *registers)
 	struct user_regs_struct user;
 	if (request(PTRACE_GETREGS, tid, &user) != 0)
 		return errno;
-	*registers = (struct gsd_registers){
-		.pc = user.rip,
-		.sp = user.rsp,
-		.bp = user.rbp,
-		.ax = user.rax,
-		.bx = user.rbx,
-		.cx = user.rcx,
-		.dx = user.rdx,
-		.si = user.rsi,
-		.di = user.rdi,
-		.r8_15 = {user.r8, user.r9, user.r10, user.r11, user.r12, user.r13, user.r14, user.r15}};
+	*registers = gsd_registers_of(&user);
 	return 0;
 }
 
