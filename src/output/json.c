@@ -12,44 +12,14 @@
 
 void gsd_json_init(struct gsd_json *json, struct gsd_sink *sink)
 {
-	json->sink = sink;
-	json->error = NULL;
-	json->length = 0;
+	gsd_writer_init(&json->out, sink);
 	json->comma = false;
 	json->html = false;
 }
 
-static void flush(struct gsd_json *json)
-{
-	if (json->error == NULL && json->length > 0)
-		json->error = gsd_sink_write(json->sink, json->buffer, json->length);
-	json->length = 0;
-}
-
 struct gsd_error *gsd_json_finish(struct gsd_json *json)
 {
-	flush(json);
-	return json->error;
-}
-
-static void put(struct gsd_json *json, const void *bytes, size_t length)
-{
-	const char *from = bytes;
-	while (length > 0) {
-		if (json->length == GSD_JSON_BUFFER)
-			flush(json);
-		size_t room = GSD_JSON_BUFFER - json->length;
-		size_t part = length < room ? length : room;
-		memcpy(json->buffer + json->length, from, part);
-		json->length += part;
-		from += part;
-		length -= part;
-	}
-}
-
-static void put_text(struct gsd_json *json, const char *text)
-{
-	put(json, text, strlen(text));
+	return gsd_writer_finish(&json->out);
 }
 
 /* What ends a script element or begins a comment in it, and what ended a line of JavaScript before it was changed. */
@@ -63,7 +33,7 @@ static void put_string(struct gsd_json *json, const void *bytes, size_t length)
 {
 	const char *text = bytes;
 	size_t plain = 0;
-	put(json, "\"", 1);
+	gsd_writer_add(&json->out, "\"", 1);
 	for (size_t i = 0; i < length;) {
 		unsigned char byte = (unsigned char)text[i];
 		uint32_t character = byte;
@@ -79,43 +49,43 @@ static void put_string(struct gsd_json *json, const void *bytes, size_t length)
 			snprintf(escape, sizeof escape, "\\%c", byte);
 		else if (size != 0)
 			snprintf(escape, sizeof escape, "\\u%04x", (unsigned)character & 0xffffU);
-		put(json, text + plain, i - plain);
-		put_text(json, escape);
+		gsd_writer_add(&json->out, text + plain, i - plain);
+		gsd_writer_add_text(&json->out, escape);
 		i += size == 0 ? 1 : size;
 		plain = i;
 	}
-	put(json, text + plain, length - plain);
-	put(json, "\"", 1);
+	gsd_writer_add(&json->out, text + plain, length - plain);
+	gsd_writer_add(&json->out, "\"", 1);
 }
 
 static void begin(struct gsd_json *json, const char *key)
 {
 	if (json->comma)
-		put(json, ",", 1);
+		gsd_writer_add(&json->out, ",", 1);
 	json->comma = true;
 	if (key == NULL)
 		return;
-	put(json, "\"", 1);
-	put_text(json, key);
-	put(json, "\":", 2);
+	gsd_writer_add(&json->out, "\"", 1);
+	gsd_writer_add_text(&json->out, key);
+	gsd_writer_add(&json->out, "\":", 2);
 }
 
 void gsd_json_open(struct gsd_json *json, const char *key, char bracket)
 {
 	begin(json, key);
-	put(json, &bracket, 1);
+	gsd_writer_add(&json->out, &bracket, 1);
 	json->comma = false;
 }
 
 void gsd_json_close(struct gsd_json *json, char bracket)
 {
-	put(json, &bracket, 1);
+	gsd_writer_add(&json->out, &bracket, 1);
 	json->comma = true;
 }
 
 void gsd_json_end_line(struct gsd_json *json)
 {
-	put(json, "\n", 1);
+	gsd_writer_add(&json->out, "\n", 1);
 	json->comma = false;
 }
 
@@ -129,7 +99,7 @@ void gsd_json_key(struct gsd_json *json, const void *bytes, size_t length)
 {
 	begin(json, NULL);
 	put_string(json, bytes, length);
-	put(json, ":", 1);
+	gsd_writer_add(&json->out, ":", 1);
 	json->comma = false;
 }
 
@@ -143,18 +113,14 @@ void gsd_json_string(struct gsd_json *json, const char *key, const char *string)
 
 void gsd_json_integer(struct gsd_json *json, const char *key, int64_t number)
 {
-	char digits[24];
-	snprintf(digits, sizeof digits, "%" PRId64, number);
 	begin(json, key);
-	put_text(json, digits);
+	gsd_writer_add_integer(&json->out, number);
 }
 
 void gsd_json_unsigned(struct gsd_json *json, const char *key, uint64_t number)
 {
-	char digits[24];
-	snprintf(digits, sizeof digits, "%" PRIu64, number);
 	begin(json, key);
-	put_text(json, digits);
+	gsd_writer_add_unsigned(&json->out, number);
 }
 
 void gsd_json_time(struct gsd_json *json, const char *key, uint64_t unix_ns)
@@ -173,20 +139,20 @@ void gsd_json_time(struct gsd_json *json, const char *key, uint64_t unix_ns)
 
 void gsd_json_address(struct gsd_json *json, const char *key, uint64_t address)
 {
-	char digits[24];
-	snprintf(digits, sizeof digits, "\"0x%" PRIx64 "\"", address);
 	begin(json, key);
-	put_text(json, digits);
+	gsd_writer_add(&json->out, "\"", 1);
+	gsd_writer_add_hex(&json->out, address);
+	gsd_writer_add(&json->out, "\"", 1);
 }
 
 void gsd_json_bool(struct gsd_json *json, const char *key, bool value)
 {
 	begin(json, key);
-	put_text(json, value ? "true" : "false");
+	gsd_writer_add_text(&json->out, value ? "true" : "false");
 }
 
 void gsd_json_null(struct gsd_json *json, const char *key)
 {
 	begin(json, key);
-	put_text(json, "null");
+	gsd_writer_add_text(&json->out, "null");
 }

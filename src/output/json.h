@@ -3,21 +3,16 @@
 #ifndef GSD_OUTPUT_JSON_H
 #define GSD_OUTPUT_JSON_H
 
-#include "output/output.h"
-
-#define GSD_JSON_BUFFER ((size_t)64 * 1024)
+#include "output/writer.h"
 
 /**
  * A writer. Every function takes a key, our own words, or NULL inside an array; commas are put where they belong. After
  * a failure of the sink nothing more is written, and gsd_json_finish() says so.
  */
 struct gsd_json {
-	struct gsd_sink *sink;
-	struct gsd_error *error;
-	size_t length;
+	struct gsd_writer out;
 	bool comma; /**< something stands before, on the same level */
 	bool html;  /**< strings also without what HTML or a script could take for its own: < > & U+2028 U+2029 */
-	char buffer[GSD_JSON_BUFFER];
 };
 
 void gsd_json_init(struct gsd_json *json, struct gsd_sink *sink);

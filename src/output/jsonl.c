@@ -321,11 +321,11 @@ struct gsd_error *gsd_write_jsonl_from(const struct gsd_snapshot *snapshot, cons
 	gsd_meter_begin(snapshot->meter, GSD_PHASE_WRITING, snapshot->goroutine_count);
 	write_capture(writer);
 	struct gsd_error *error = NULL;
-	for (size_t i = 0; i < snapshot->goroutine_count && error == NULL && writer->json.error == NULL; i++) {
+	for (size_t i = 0; i < snapshot->goroutine_count && error == NULL && writer->json.out.error == NULL; i++) {
 		gsd_meter_count(snapshot->meter, i);
 		error = write_goroutine(writer, &snapshot->goroutines[i]);
 	}
-	for (size_t i = 0; i < snapshot->thread_stack_count && error == NULL && writer->json.error == NULL; i++)
+	for (size_t i = 0; i < snapshot->thread_stack_count && error == NULL && writer->json.out.error == NULL; i++)
 		error = write_thread_stack(writer, &snapshot->thread_stacks[i]);
 	struct gsd_error *written = gsd_json_finish(&writer->json);
 	if (error == NULL)

@@ -12,7 +12,7 @@ void gsd_writer_init(struct gsd_writer *writer, struct gsd_sink *sink)
 
 static void flush(struct gsd_writer *writer)
 {
-	if (writer->error == NULL)
+	if (writer->error == NULL && writer->length > 0)
 		writer->error = gsd_sink_write(writer->sink, writer->buffer, writer->length);
 	writer->length = 0;
 }

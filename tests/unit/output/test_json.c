@@ -163,7 +163,7 @@ static void what_does_not_fit_the_buffer_is_written_in_order_and_whole(void **st
 static void after_a_failure_nothing_more_is_written_and_finish_says_so(void **state)
 {
 	struct writing *writing = *state;
-	static char text[GSD_JSON_BUFFER];
+	static char text[GSD_WRITER_BUFFER];
 	memset(text, 'x', sizeof text);
 	writing->to.fails_at = 2;
 	for (int i = 0; i < 5; i++)
