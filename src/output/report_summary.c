@@ -2,22 +2,9 @@
 /* The first lines of a report. */
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "base/error.h"
 #include "output/report_parts.h"
-
-#define NS_PER_SECOND UINT64_C(1000000000)
-
-static void add_time(struct gsd_text *text, uint64_t unix_ns)
-{
-	time_t seconds = (time_t)(unix_ns / NS_PER_SECOND);
-	struct tm utc;
-	char formatted[64];
-	if (gmtime_r(&seconds, &utc) != NULL &&
-	    strftime(formatted, sizeof formatted, "%Y-%m-%d %H:%M:%S UTC", &utc) > 0)
-		gsd_text_add(text, formatted);
-}
 
 static int compare_states(const void *left_state, const void *right_state)
 {
@@ -99,7 +86,7 @@ struct gsd_error *gsd_report_add_summary(struct gsd_report *report)
 	gsd_report_add_item(report, false, 0);
 	gsd_report_quote(&report->item, snapshot->go_version);
 	gsd_report_add_item(report, false, 0);
-	add_time(&report->item, snapshot->time_unix_ns);
+	gsd_text_add_time(&report->item, snapshot->time_unix_ns);
 	gsd_report_add_item(report, false, 0);
 	gsd_text_add(text, "\n");
 	add_selection_count(report);

@@ -8,7 +8,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "base/error.h"
 #include "base/meter.h"
@@ -16,8 +15,7 @@
 #include "output/names.h"
 #include "output/text.h"
 
-#define FLUSH_BYTES   ((size_t)64 * 1024)
-#define NS_PER_SECOND UINT64_C(1000000000)
+#define FLUSH_BYTES ((size_t)64 * 1024)
 
 /* Pixels. */
 #define WIDTH       1200U
@@ -303,16 +301,6 @@ static struct gsd_error *write_boxes(struct drawing *drawing)
 
 /* ---- what is above the boxes ---- */
 
-static void add_time(struct gsd_text *text, uint64_t unix_ns)
-{
-	time_t seconds = (time_t)(unix_ns / NS_PER_SECOND);
-	struct tm utc;
-	char formatted[64];
-	if (gmtime_r(&seconds, &utc) != NULL &&
-	    strftime(formatted, sizeof formatted, "%Y-%m-%d %H:%M:%S UTC", &utc) > 0)
-		gsd_text_add(text, formatted);
-}
-
 static void add_selection(struct gsd_text *text, const struct gsd_snapshot_selection *selection)
 {
 	if (selection->filter != NULL) {
@@ -342,7 +330,7 @@ static void add_facts(struct gsd_text *text, const struct gsd_snapshot *snapshot
 	gsd_text_add(text, ", ");
 	gsd_text_quote(text, snapshot->go_version, strlen(snapshot->go_version));
 	gsd_text_add(text, ", ");
-	add_time(text, snapshot->time_unix_ns);
+	gsd_text_add_time(text, snapshot->time_unix_ns);
 	add_selection(text, &snapshot->selection);
 }
 

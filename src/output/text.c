@@ -5,11 +5,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "base/error.h"
 #include "output/utf8.h"
 
-#define ELLIPSIS "\xe2\x80\xa6" /* U+2026, one column */
+#define ELLIPSIS      "\xe2\x80\xa6" /* U+2026, one column */
+#define NS_PER_SECOND UINT64_C(1000000000)
 
 void gsd_text_clear(struct gsd_text *text)
 {
@@ -68,6 +70,16 @@ void gsd_text_add_number(struct gsd_text *text, uint64_t number)
 			append(text, ",", 1, 1);
 		append(text, &digits[i], 1, 1);
 	}
+}
+
+void gsd_text_add_time(struct gsd_text *text, uint64_t unix_ns)
+{
+	time_t seconds = (time_t)(unix_ns / NS_PER_SECOND);
+	struct tm utc;
+	char formatted[64];
+	if (gmtime_r(&seconds, &utc) != NULL &&
+	    strftime(formatted, sizeof formatted, "%Y-%m-%d %H:%M:%S UTC", &utc) > 0)
+		gsd_text_add(text, formatted);
 }
 
 void gsd_text_add_style(struct gsd_text *text, const char *sequence)

@@ -24,6 +24,8 @@ void gsd_text_add(struct gsd_text *text, const char *words);
 void gsd_text_add_decimal(struct gsd_text *text, int64_t number);
 /** Adds @p number with a comma between thousands: a count. */
 void gsd_text_add_number(struct gsd_text *text, uint64_t number);
+/** Adds a time of the wall clock, in UTC to the second; nothing when it is none. */
+void gsd_text_add_time(struct gsd_text *text, uint64_t unix_ns);
 /** Adds what takes no column: a terminal sequence. */
 void gsd_text_add_style(struct gsd_text *text, const char *sequence);
 /** Adds spaces until @p column; none when the line is already there. */
