@@ -24,6 +24,14 @@ struct gsd_error *gsd_error_no_memory(void)
 	return &no_memory;
 }
 
+struct gsd_error *gsd_error_first(struct gsd_error *error, struct gsd_error *later)
+{
+	if (error == NULL)
+		return later;
+	gsd_error_destroy(later);
+	return error;
+}
+
 static GSD_PRINTF(1, 0) char *format_text(const char *format, va_list arguments)
 {
 	char *text;

@@ -19,6 +19,8 @@ struct gsd_error *gsd_error_because(struct gsd_error *error, const char *reason,
 /** Says what to do about it; a second call adds a line. Returns @p error. */
 struct gsd_error *gsd_error_advise(struct gsd_error *error, const char *hint, ...)
 	GSD_PRINTF(2, 3) GSD_MUST_CHECK GSD_NEVER_NULL;
+/** The first of two: @p error and then @p later, either NULL for none. The other one is destroyed. */
+struct gsd_error *gsd_error_first(struct gsd_error *error, struct gsd_error *later) GSD_MUST_CHECK;
 /** The constant error for a failed allocation. */
 struct gsd_error *gsd_error_no_memory(void) GSD_MUST_CHECK GSD_NEVER_NULL;
 

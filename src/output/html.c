@@ -155,7 +155,7 @@ static struct gsd_error *write_data(struct page *page)
 	}
 	gsd_json_close(json, ']');
 	gsd_json_close(json, '}');
-	return gsd_json_finish(json);
+	return NULL;
 }
 
 struct gsd_error *gsd_write_html_from(const struct gsd_snapshot *snapshot, const struct gsd_location_source *source,
@@ -175,6 +175,7 @@ struct gsd_error *gsd_write_html_from(const struct gsd_snapshot *snapshot, const
 	}
 	if (error == NULL)
 		error = write_data(page);
+	error = gsd_error_first(error, gsd_json_finish(&page->json));
 	if (error == NULL)
 		error = gsd_sink_write(sink, gsd_html_tail, gsd_html_tail_size);
 	gsd_groups_free(&page->groups);

@@ -327,11 +327,7 @@ struct gsd_error *gsd_write_jsonl_from(const struct gsd_snapshot *snapshot, cons
 	}
 	for (size_t i = 0; i < snapshot->thread_stack_count && error == NULL && writer->json.out.error == NULL; i++)
 		error = write_thread_stack(writer, &snapshot->thread_stacks[i]);
-	struct gsd_error *written = gsd_json_finish(&writer->json);
-	if (error == NULL)
-		error = written;
-	else
-		gsd_error_destroy(written);
+	error = gsd_error_first(error, gsd_json_finish(&writer->json));
 	gsd_location_list_free(&writer->locations);
 	free(writer);
 	return error;

@@ -429,11 +429,7 @@ struct gsd_error *gsd_write_text(const struct gsd_snapshot *snapshot, struct gsd
 	gsd_memory_sink_init(&printer->cells);
 	gsd_writer_init(&printer->out, sink);
 	struct gsd_error *error = print_profile(printer);
-	struct gsd_error *written = gsd_writer_finish(&printer->out);
-	if (error == NULL)
-		error = written;
-	else
-		gsd_error_destroy(written);
+	error = gsd_error_first(error, gsd_writer_finish(&printer->out));
 	free(printer->canonical_labels);
 	group_array_free(&printer->groups);
 	row_array_free(&printer->rows);

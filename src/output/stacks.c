@@ -475,11 +475,7 @@ struct gsd_error *gsd_write_stacks(const struct gsd_snapshot *snapshot, struct g
 		add(printer, i == 0 ? "" : "\n");
 		error = print_goroutine(printer, &snapshot->goroutines[i]);
 	}
-	struct gsd_error *written = gsd_writer_finish(&printer->out);
-	if (error == NULL)
-		error = written;
-	else
-		gsd_error_destroy(written);
+	error = gsd_error_first(error, gsd_writer_finish(&printer->out));
 	gsd_hash_destroy(printer->creator_index);
 	origin_array_free(&printer->creators);
 	shown_array_free(&printer->shown);

@@ -85,6 +85,17 @@ static void try_returns_the_first_error_and_goes_on_without_one(void **state)
 	assert_true(reached);
 }
 
+static void of_two_errors_the_first_stays(void **state)
+{
+	(void)state;
+	assert_success(gsd_error_first(NULL, NULL));
+	struct gsd_error *first = gsd_error_create(GSD_ERROR_IO, 0, "begin");
+	assert_ptr_equal(gsd_error_first(first, NULL), first);
+	assert_ptr_equal(gsd_error_first(NULL, first), first);
+	struct gsd_error *later = gsd_error_create(GSD_ERROR_IO, 0, "end");
+	assert_failure(gsd_error_first(first, later), GSD_ERROR_IO, "cannot begin");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -94,6 +105,7 @@ int main(void)
 		cmocka_unit_test(a_second_hint_is_a_second_line),
 		cmocka_unit_test(the_error_for_no_memory_is_a_constant_that_nothing_changes_or_frees),
 		cmocka_unit_test(destroying_no_error_is_allowed),
+		cmocka_unit_test(of_two_errors_the_first_stays),
 		cmocka_unit_test(try_returns_the_first_error_and_goes_on_without_one),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
