@@ -9,7 +9,6 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 #include "base/error.h"
@@ -32,16 +31,6 @@
 #define MAX_PIECES           256 /* running goroutines whose threads are on other stacks */
 #define STACK_SLACK          ((size_t)1 << 20)
 #define CLAIM_SLACK          ((uint64_t)128 << 20)
-
-uint64_t gsd_cpu_ns(void)
-{
-	struct rusage children;
-	uint64_t cpu = gsd_clock_ns(CLOCK_PROCESS_CPUTIME_ID);
-	if (getrusage(RUSAGE_CHILDREN, &children) == 0)
-		cpu += ((uint64_t)children.ru_utime.tv_sec + (uint64_t)children.ru_stime.tv_sec) * 1000000000U +
-		       ((uint64_t)children.ru_utime.tv_usec + (uint64_t)children.ru_stime.tv_usec) * 1000U;
-	return cpu;
-}
 
 /* ---- the stop ---- */
 
@@ -435,9 +424,6 @@ static struct gsd_error *take_moment(struct gsd_capture *capture, struct gsd_tar
 
 static struct gsd_error *check_options(const struct gsd_capture_options *options)
 {
-	if (options->size < sizeof *options)
-		return gsd_error_because(gsd_error_create(GSD_ERROR_INVALID, 0, "take the options of a capture"),
-					 "their size field is not set");
 	if (options->max_frames != GSD_MAX_FRAMES_GO && options->max_frames > MAX_MAX_FRAMES)
 		return gsd_error_because(
 			gsd_error_create(GSD_ERROR_INVALID, 0, "keep %u frames of each stack", options->max_frames),
@@ -521,88 +507,53 @@ static struct gsd_error *capture_target(struct gsd_capture *capture, struct gsd_
 	return error == NULL ? NULL : gsd_target_explain(target, error);
 }
 
-/* Captures the target, which is let go of on every path. */
-static struct gsd_error *capture_and_destroy(struct gsd_target *target, const struct gsd_capture_options *options,
-					     struct gsd_capture *capture, struct gsd_capture **capture_ret)
+/* Begins a capture with @p options that make sense; NULL: the defaults, which take their place. */
+static struct gsd_error *begin(const struct gsd_capture_options **options, struct gsd_capture **capture_ret)
 {
-	struct gsd_error *error = capture_target(capture, target, options);
-	gsd_target_destroy(target);
-	if (error != NULL)
-		gsd_capture_destroy(capture);
-	else
-		*capture_ret = capture;
-	return error;
+	struct gsd_capture *capture;
+	GSD_TRY(gsd_capture_create(options, &capture));
+	return gsd_capture_finish(capture, check_options(*options), capture_ret);
 }
 
-static struct gsd_error *create_capture(const struct gsd_capture_options *options, struct gsd_capture **capture_ret)
+/* Captures @p target, which is let go of on every path; @p error: it was not opened. */
+static struct gsd_error *capture_opened(struct gsd_capture *capture, struct gsd_target *target, struct gsd_error *error,
+					const struct gsd_capture_options *options, struct gsd_capture **capture_ret)
 {
-	struct gsd_capture *capture = calloc(1, sizeof *capture);
-	if (capture == NULL)
-		return gsd_error_no_memory();
-	capture->started_ns = gsd_clock_ns(CLOCK_MONOTONIC);
-	capture->cpu_started_ns = gsd_cpu_ns();
-	capture->meter = (struct gsd_meter){.tell = options->progress, .context = options->progress_context};
-	*capture_ret = capture;
+	if (error == NULL) {
+		error = capture_target(capture, target, options);
+		gsd_target_destroy(target);
+	}
+	return gsd_capture_finish(capture, error, capture_ret);
+}
+
+static struct gsd_error *open_process(pid_t pid, const struct gsd_capture_options *options,
+				      struct gsd_target **target_ret)
+{
+	if (options->exe_count > 0)
+		return gsd_error_because(gsd_error_create(GSD_ERROR_INVALID, 0, "look at process %d", (int)pid),
+					 "the files of a live process are not looked for elsewhere (exes)");
+	GSD_TRY(gsd_target_open_process(pid, target_ret));
+	if (options->stopped_since != NULL)
+		gsd_process_stop_by_thread((*target_ret)->process, (_Atomic uint64_t *)options->stopped_since);
 	return NULL;
 }
-
-static const struct gsd_capture_options default_options = {.size = sizeof default_options};
 
 struct gsd_error *gsd_capture_process(pid_t pid, const struct gsd_capture_options *options,
 				      struct gsd_capture **capture_ret)
 {
 	struct gsd_capture *capture;
-	struct gsd_target *target;
-	if (options == NULL)
-		options = &default_options;
-	GSD_TRY(check_options(options));
-	if (options->exe_count > 0)
-		return gsd_error_because(gsd_error_create(GSD_ERROR_INVALID, 0, "look at process %d", (int)pid),
-					 "the files of a live process are not looked for elsewhere (exes)");
-	GSD_TRY(create_capture(options, &capture));
-	struct gsd_error *error = gsd_target_open_process(pid, &target);
-	if (error != NULL) {
-		gsd_capture_destroy(capture);
-		return error;
-	}
-	if (options->stopped_since != NULL)
-		gsd_process_stop_by_thread(target->process, (_Atomic uint64_t *)options->stopped_since);
-	return capture_and_destroy(target, options, capture, capture_ret);
+	struct gsd_target *target = NULL;
+	GSD_TRY(begin(&options, &capture));
+	struct gsd_error *error = open_process(pid, options, &target);
+	return capture_opened(capture, target, error, options, capture_ret);
 }
 
 struct gsd_error *gsd_capture_core(const char *path, const struct gsd_capture_options *options,
 				   struct gsd_capture **capture_ret)
 {
 	struct gsd_capture *capture;
-	struct gsd_target *target;
-	if (options == NULL)
-		options = &default_options;
-	GSD_TRY(check_options(options));
-	GSD_TRY(create_capture(options, &capture));
+	struct gsd_target *target = NULL;
+	GSD_TRY(begin(&options, &capture));
 	struct gsd_error *error = gsd_target_open_core(path, options, &target);
-	if (error == NULL)
-		return capture_and_destroy(target, options, capture, capture_ret);
-	gsd_capture_destroy(capture);
-	return error;
-}
-
-const char *gsd_capture_warning(const struct gsd_capture *capture, size_t index)
-{
-	return index < capture->warning_count ? capture->warnings[index] : NULL;
-}
-
-void gsd_capture_destroy(struct gsd_capture *capture)
-{
-	if (capture == NULL)
-		return;
-	gsd_frame_array_free(&capture->frames);
-	gsd_symbolizer_destroy(capture->snapshot.symbolizer);
-	gsd_traceback_destroy(capture->snapshot.traceback);
-	gsd_analysis_free(&capture->analysis);
-	gsd_runtime_free(&capture->runtime);
-	gsd_c_names_destroy(capture->c_names);
-	gsd_loaded_record_free(&capture->record);
-	gsd_objects_close(capture->objects);
-	gsd_arena_free(&capture->arena);
-	free(capture);
+	return capture_opened(capture, target, error, options, capture_ret);
 }

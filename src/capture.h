@@ -32,7 +32,11 @@ struct gsd_capture {
 	struct gsd_frame_array frames; /**< what gsd_capture_frames() or gsd_capture_ancestor() gave last */
 };
 
-/** Processor time of this process and of its ended children. */
-uint64_t gsd_cpu_ns(void);
+/** A capture that begins now, for gsd_capture_destroy(). @p options: if NULL, the defaults take its place. */
+GSD_MUST_CHECK struct gsd_error *gsd_capture_create(const struct gsd_capture_options **options,
+						    struct gsd_capture **capture_ret);
+/** Hands @p capture over, or after an @p error destroys it. Returns @p error. */
+GSD_MUST_CHECK struct gsd_error *gsd_capture_finish(struct gsd_capture *capture, struct gsd_error *error,
+						    struct gsd_capture **capture_ret);
 
 #endif

@@ -268,23 +268,7 @@ static struct gsd_error *load(struct gsd_capture *capture, const char *path, con
 struct gsd_error *gsd_capture_load(const char *path, const struct gsd_capture_options *options,
 				   struct gsd_capture **capture_ret)
 {
-	static const struct gsd_capture_options defaults = {.size = sizeof defaults};
-	if (options == NULL)
-		options = &defaults;
-	if (options->size < sizeof *options)
-		return gsd_error_because(gsd_error_create(GSD_ERROR_INVALID, 0, "take the options of a capture"),
-					 "their size field is not set");
-	struct gsd_capture *capture = calloc(1, sizeof *capture);
-	if (capture == NULL)
-		return gsd_error_no_memory();
-	capture->started_ns = gsd_clock_ns(CLOCK_MONOTONIC);
-	capture->cpu_started_ns = gsd_cpu_ns();
-	capture->meter = (struct gsd_meter){.tell = options->progress, .context = options->progress_context};
-	struct gsd_error *error = load(capture, path, options);
-	if (error != NULL) {
-		gsd_capture_destroy(capture);
-		return error;
-	}
-	*capture_ret = capture;
-	return NULL;
+	struct gsd_capture *capture;
+	GSD_TRY(gsd_capture_create(&options, &capture));
+	return gsd_capture_finish(capture, load(capture, path, options), capture_ret);
 }
