@@ -11,6 +11,7 @@
 
 #include "base/array.h"
 #include "base/error.h"
+#include "base/regular_file.h"
 #include "image/elf.h"
 
 #define MAX_DEPTH   16                   /* of directories below one that was given */
@@ -35,26 +36,6 @@ struct gsd_binaries {
 
 /* ---- opening ---- */
 
-/* Opens a regular file for reading. What it is, is found out without doing anything to it. -1 with errno. */
-static int open_regular(int directory, const char *path)
-{
-	struct stat status;
-	int fd = -1;
-	int handle = openat(directory, path, O_PATH | O_CLOEXEC);
-	if (handle < 0)
-		return -1;
-	errno = EINVAL;
-	if (fstat(handle, &status) == 0 && S_ISREG(status.st_mode)) {
-		char name[32];
-		snprintf(name, sizeof name, "/proc/self/fd/%d", handle);
-		fd = open(name, O_RDONLY | O_CLOEXEC | O_NOCTTY);
-	}
-	int errnum = errno;
-	close(handle);
-	errno = errnum;
-	return fd;
-}
-
 /* The build ids of a program or library with its code. */
 static struct gsd_error *identify(int fd, const char *path, struct gsd_build_ids *ids_ret)
 {
@@ -76,7 +57,7 @@ static struct gsd_error *add_file(struct gsd_binaries *binaries, const char *pat
 	struct candidate file = {.path = gsd_arena_string(&binaries->strings, path, strlen(path))};
 	if (file.path == NULL)
 		return gsd_error_no_memory();
-	int fd = open_regular(AT_FDCWD, path);
+	int fd = gsd_open_regular(AT_FDCWD, path);
 	if (fd < 0 && errno == EINVAL)
 		return gsd_error_because(gsd_error_create(GSD_ERROR_IO, 0, "read the program %s", path),
 					 "it is neither a regular file nor a directory");
@@ -134,7 +115,7 @@ static struct gsd_error *search_file(struct gsd_binaries *binaries, int director
 {
 	struct candidate file = {.path = path};
 	char magic[4];
-	int fd = open_regular(directory, name);
+	int fd = gsd_open_regular(directory, name);
 	if (fd < 0)
 		return NULL;
 	struct gsd_error *error = NULL;
@@ -237,7 +218,7 @@ static bool open_file(const struct gsd_wanted_binary *wanted, const char *path, 
 		      bool *other_ret)
 {
 	struct gsd_build_ids ids;
-	int fd = open_regular(AT_FDCWD, path);
+	int fd = gsd_open_regular(AT_FDCWD, path);
 	if (fd < 0)
 		return false;
 	struct gsd_error *error = identify(fd, path, &ids);

@@ -8,9 +8,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/regular_file.h"
 #include "image/debug_string.h"
 #include "native/symbols.h"
 
@@ -69,17 +69,11 @@ static void source_open(struct source *source, int fd)
 static int open_debug_file(const char *build_id)
 {
 	char path[sizeof DEBUG_FILES + 192];
-	struct stat file;
 	size_t length = strlen(build_id);
 	if (length < 3 || length > 128)
 		return -1;
 	snprintf(path, sizeof path, DEBUG_FILES "/%.2s/%s.debug", build_id, build_id + 2);
-	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
-	if (fd >= 0 && (fstat(fd, &file) != 0 || !S_ISREG(file.st_mode))) {
-		close(fd);
-		fd = -1;
-	}
-	return fd;
+	return gsd_open_regular(AT_FDCWD, path);
 }
 
 struct gsd_native_names *gsd_native_names_create(int fd, const char *build_id)

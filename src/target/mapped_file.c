@@ -13,27 +13,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "base/regular_file.h"
 #include "target/private.h"
-
-/* Opens the file that @p handle (O_PATH) stands for, if it is regular; consumes @p handle. -1 with errno. */
-static int reopen_regular(int handle, uint64_t inode)
-{
-	struct stat file;
-	int fd = -1;
-	if (fstat(handle, &file) == 0) {
-		if (!S_ISREG(file.st_mode) || (inode != 0 && file.st_ino != inode)) {
-			errno = ESTALE;
-		} else {
-			char path[32];
-			snprintf(path, sizeof path, "/proc/self/fd/%d", handle);
-			fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
-		}
-	}
-	int errnum = errno;
-	close(handle);
-	errno = errnum;
-	return fd;
-}
 
 /* The kernel's own link to the mapped file: right even when it was deleted. Needs CAP_CHECKPOINT_RESTORE. */
 static int open_by_link(const struct gsd_process *process, const struct gsd_mapping *mapping)
@@ -54,7 +35,7 @@ static int open_by_link(const struct gsd_process *process, const struct gsd_mapp
 		return -1;
 	}
 	/* No inode to compare: overlay file systems show another one in maps, and the link cannot be wrong. */
-	return reopen_regular(handle, 0);
+	return gsd_reopen_regular(handle, 0);
 }
 
 /* By the path, inside the target's own root, where another file may lie today: the inode decides. */
@@ -74,7 +55,7 @@ static int open_by_path(const struct gsd_process *process, const struct gsd_mapp
 	int errnum = errno;
 	close(root);
 	errno = errnum;
-	return handle < 0 ? -1 : reopen_regular(handle, mapping->inode);
+	return handle < 0 ? -1 : gsd_reopen_regular(handle, mapping->inode);
 }
 
 /* Whether the mapping is of the program itself. Device numbers are not compared: btrfs and overlayfs show others. */
@@ -103,5 +84,7 @@ struct gsd_error *gsd_process_open_mapping(struct gsd_process *process, const st
 	int errnum = errno;
 	struct gsd_error *error = gsd_error_create(GSD_ERROR_IO, errnum, "open the file mapped at 0x%" PRIx64 " (%s)",
 						   mapping->start, mapping->path);
+	if (errnum == EINVAL)
+		return gsd_error_because(error, "it is not a regular file");
 	return errnum == ESTALE ? gsd_error_because(error, "there is another file at its path now") : error;
 }
