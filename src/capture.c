@@ -264,13 +264,14 @@ static struct gsd_error *analysis_options(struct gsd_capture *capture, struct gs
 	return NULL;
 }
 
-/* The finalizer flag as the stop read it. */
-static void read_flag(const struct gsd_runtime *runtime, const struct copy *copy, bool *known_ret, bool *running_ret)
+/* What the stop read beside goroutines: threads, and the finalizer's flag. */
+static struct gsd_around around_of(const struct gsd_runtime *runtime, const struct copy *copy)
 {
 	uint32_t flag;
 	memcpy(&flag, copy->flag, sizeof flag);
-	*known_ret = copy->flag_count > 0 && copy->plan.fixed[0].errnum == 0;
-	*running_ret = (flag & runtime->finalizer.mask) != 0;
+	return (struct gsd_around){.threads = &copy->threads,
+				   .finalizer_known = copy->flag_count > 0 && copy->plan.fixed[0].errnum == 0,
+				   .finalizer_running = (flag & runtime->finalizer.mask) != 0};
 }
 
 /* ---- the moment in one stop: everything is copied in it ---- */
@@ -280,7 +281,6 @@ static struct gsd_error *take_one_stop(struct gsd_capture *capture, struct gsd_t
 				       const struct gsd_capture_options *options, struct copy *copy)
 {
 	struct gsd_analysis_options how;
-	struct gsd_moment moment = {.plan = &copy->plan, .threads = &copy->threads};
 	GSD_TRY(copy_moment(target, &capture->runtime, options, &capture->stats, copy));
 	if (copy->given_up)
 		return NULL;
@@ -289,10 +289,10 @@ static struct gsd_error *take_one_stop(struct gsd_capture *capture, struct gsd_t
 	if (copy->native != NULL)
 		GSD_TRY(gsd_capture_native_open(copy->native, &capture->runtime, &copy->plan, &copy->threads,
 						&how.c_frames));
-	read_flag(&capture->runtime, copy, &moment.finalizer_known, &moment.finalizer_running);
+	const struct gsd_around around = around_of(&capture->runtime, copy);
 	how.meter = &capture->meter;
 	capture->stats.read_at_stop = stacks_read(&copy->plan);
-	return gsd_goroutines_analyse(&capture->runtime, &moment, &how, &capture->analysis);
+	return gsd_goroutines_analyse(&capture->runtime, &copy->plan, &around, &how, &capture->analysis);
 }
 
 /* ---- the moment by looks around a stop (go/survey.h) ---- */
@@ -311,7 +311,6 @@ static struct gsd_plan_room room_for(const struct gsd_survey_size *size, size_t 
 static struct gsd_error *take_round(struct gsd_looks *looks, struct copy *copy, size_t *factor, size_t *ambiguous_ret)
 {
 	struct gsd_survey *survey = looks->survey;
-	struct gsd_around around = {.threads = &copy->threads};
 	GSD_TRY(make_threads(looks->target, &copy->threads));
 	GSD_TRY(gsd_survey_before_stop(survey));
 	struct gsd_survey_size size = gsd_survey_size(survey);
@@ -332,7 +331,7 @@ static struct gsd_error *take_round(struct gsd_looks *looks, struct copy *copy, 
 	}
 	if (copy->plan.chain_broken)
 		return NULL;
-	read_flag(&looks->capture->runtime, copy, &around.finalizer_known, &around.finalizer_running);
+	const struct gsd_around around = around_of(&looks->capture->runtime, copy);
 	GSD_TRY(gsd_survey_take_stop(survey, &copy->plan, &around));
 	note_moment(copy);
 	return gsd_survey_after_stop(survey, ambiguous_ret);

@@ -695,12 +695,9 @@ struct gsd_copied_goroutine gsd_copied_from_plan(const struct gsd_plan *plan, co
 	return copied;
 }
 
-static struct gsd_error *add_all(struct gsd_analyst *analyst, const struct gsd_moment *moment)
+static struct gsd_error *add_all(struct gsd_analyst *analyst, const struct gsd_plan *plan,
+				 const struct gsd_around *around)
 {
-	const struct gsd_plan *plan = moment->plan;
-	const struct gsd_around around = {.threads = moment->threads,
-					  .finalizer_known = moment->finalizer_known,
-					  .finalizer_running = moment->finalizer_running};
 	size_t link = 0;
 	gsd_meter_begin(analyst->options.meter, GSD_PHASE_LOOKING, plan->element_count);
 	for (size_t i = 0; i < plan->element_count; i++) {
@@ -710,7 +707,7 @@ static struct gsd_error *add_all(struct gsd_analyst *analyst, const struct gsd_m
 		struct gsd_copied_goroutine copied = gsd_copied_from_plan(plan, &analyst->runtime->layout, i, &link);
 		struct gsd_goroutine goroutine;
 		bool there;
-		GSD_TRY(gsd_analyst_goroutine(analyst, &copied, &around, &goroutine, &there));
+		GSD_TRY(gsd_analyst_goroutine(analyst, &copied, around, &goroutine, &there));
 		if (there)
 			GSD_TRY(keep(analyst, &goroutine));
 	}
@@ -784,12 +781,13 @@ struct gsd_analysis gsd_analyst_take(struct gsd_analyst *analyst)
 	return result;
 }
 
-struct gsd_error *gsd_goroutines_analyse(const struct gsd_runtime *runtime, const struct gsd_moment *moment,
-					 const struct gsd_analysis_options *options, struct gsd_analysis *analysis_ret)
+struct gsd_error *gsd_goroutines_analyse(const struct gsd_runtime *runtime, const struct gsd_plan *plan,
+					 const struct gsd_around *around, const struct gsd_analysis_options *options,
+					 struct gsd_analysis *analysis_ret)
 {
 	struct gsd_analyst *analyst;
 	GSD_TRY(gsd_analyst_create(runtime, options, &analyst));
-	struct gsd_error *error = add_all(analyst, moment);
+	struct gsd_error *error = add_all(analyst, plan, around);
 	if (error == NULL)
 		*analysis_ret = gsd_analyst_take(analyst);
 	gsd_analyst_destroy(analyst);

@@ -17,14 +17,6 @@
 /** Fills in what @p plan must know of the runtime: the list, the stack rule, the links to threads. */
 void gsd_goroutines_plan(const struct gsd_runtime *runtime, struct gsd_plan *plan);
 
-/** What was copied in the moment. All borrowed. */
-struct gsd_moment {
-	const struct gsd_plan *plan;
-	const struct gsd_threads *threads;
-	bool finalizer_known;   /**< whether the runtime's flag could be read */
-	bool finalizer_running; /**< its value */
-};
-
 struct gsd_analysis_options {
 	enum gsd_unwind_mode unwind;
 	uint32_t max_frames; /**< words kept per stack */
@@ -118,9 +110,12 @@ struct gsd_analysis gsd_analyst_take(struct gsd_analyst *analyst);
 struct gsd_copied_goroutine gsd_copied_from_plan(const struct gsd_plan *plan, const struct gsd_layout *layout,
 						 size_t element, size_t *link);
 
-/** Decodes and walks every goroutine of @p moment that is to be reported. Errors: GSD_ERROR_NO_MEMORY. */
-GSD_MUST_CHECK struct gsd_error *gsd_goroutines_analyse(const struct gsd_runtime *runtime,
-							const struct gsd_moment *moment,
+/**
+ * Decodes and walks every goroutine of @p plan, which was carried out, that is to be reported. Errors:
+ * GSD_ERROR_NO_MEMORY.
+ */
+GSD_MUST_CHECK struct gsd_error *gsd_goroutines_analyse(const struct gsd_runtime *runtime, const struct gsd_plan *plan,
+							const struct gsd_around *around,
 							const struct gsd_analysis_options *options,
 							struct gsd_analysis *analysis_ret);
 void gsd_analysis_free(struct gsd_analysis *analysis);

@@ -100,13 +100,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		if (error == NULL)
 			gsd_plan_run(&plan, &fuzz.memory.memory, &threads);
 		if (error == NULL && plan.list_errnum == 0 && !gsd_plan_overflowed(&plan)) {
-			struct gsd_moment moment = {.plan = &plan, .threads = &threads};
+			struct gsd_around around = {.threads = &threads};
 			for (int mode = GSD_UNWIND_AUTO; mode <= GSD_UNWIND_TABLE; mode++) {
 				struct gsd_analysis_options options = {.unwind = (enum gsd_unwind_mode)mode,
 								       .max_frames = 16,
 								       .system_goroutines = true};
 				struct gsd_analysis analysis;
-				error = gsd_goroutines_analyse(&runtime, &moment, &options, &analysis);
+				error = gsd_goroutines_analyse(&runtime, &plan, &around, &options, &analysis);
 				if (error != NULL)
 					break;
 				name_all(code, &analysis);

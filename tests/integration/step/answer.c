@@ -87,10 +87,10 @@ void answer_take(struct answer *answer, const struct tracee *tracee)
 		return; /* it is ending */
 	static const struct gsd_analysis_options options = {
 		.unwind = GSD_UNWIND_AUTO, .max_frames = MAX_FRAMES, .system_goroutines = true};
-	const struct gsd_moment moment = {.plan = &answer->plan, .threads = threads};
+	const struct gsd_around around = {.threads = threads};
 	if (answer->taken)
 		gsd_analysis_free(&answer->analysis);
-	check(gsd_goroutines_analyse(&answer->runtime, &moment, &options, &answer->analysis));
+	check(gsd_goroutines_analyse(&answer->runtime, &answer->plan, &around, &options, &answer->analysis));
 	answer->taken = true;
 }
 

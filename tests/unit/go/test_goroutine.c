@@ -310,10 +310,10 @@ static void the_finalizer_goroutine_is_the_users_while_the_flag_says_that_it_run
 		size_t index = add_parked(process, 9, FINALIZERS);
 		set_field(process->g[index], layout_of(process)->waitreason, minor >= 26 ? 10 : 16,
 			  1); /* finalizer wait */
-		process->moment.finalizer_known = true;
-		process->moment.finalizer_running = true;
+		process->around.finalizer_known = true;
+		process->around.finalizer_running = true;
 		assert_false(is_system(process, 9));
-		process->moment.finalizer_running = false;
+		process->around.finalizer_running = false;
 		assert_true(is_system(process, 9));
 		set_field(process->g[index], layout_of(process)->waitreason, 2, 1); /* the flag counts, not this */
 		assert_true(is_system(process, 9));
@@ -328,7 +328,7 @@ static void without_the_flag_the_finalizer_goroutine_is_the_users_unless_it_wait
 		struct process *process = make(minor);
 		size_t index = add_parked(process, 9, FINALIZERS);
 		unsigned finalizer_wait = minor >= 26 ? 10 : 16;
-		process->moment.finalizer_running = true; /* says nothing when it is not known */
+		process->around.finalizer_running = true; /* says nothing when it is not known */
 		set_field(process->g[index], layout_of(process)->waitreason, finalizer_wait, 1);
 		assert_true(is_system(process, 9));
 		set_field(process->g[index], layout_of(process)->waitreason, 2, 1);

@@ -37,7 +37,7 @@ struct process {
 	struct gsd_thread thread_items[MAX_GOROUTINES];
 	struct gsd_threads threads;
 	struct gsd_plan plan;
-	struct gsd_moment moment;
+	struct gsd_around around;
 	struct gsd_analysis_options options;
 	struct gsd_analysis analysis;
 };
@@ -153,10 +153,9 @@ static inline void look(struct process *process)
 	gsd_plan_run(&process->plan, &process->memory.memory, &process->threads);
 	assert_int_equal(process->plan.list_errnum, 0);
 	assert_false(gsd_plan_overflowed(&process->plan));
-	process->moment.plan = &process->plan;
-	process->moment.threads = &process->threads;
-	assert_success(
-		gsd_goroutines_analyse(&process->runtime, &process->moment, &process->options, &process->analysis));
+	process->around.threads = &process->threads;
+	assert_success(gsd_goroutines_analyse(&process->runtime, &process->plan, &process->around, &process->options,
+					      &process->analysis));
 }
 
 /* The goroutine with this id in the result; NULL when it is not there. */
