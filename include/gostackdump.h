@@ -62,6 +62,9 @@ GSD_API const char *gsd_error_message(const struct gsd_error *error);
 GSD_API const char *gsd_error_hint(const struct gsd_error *error);
 /** Frees @p error; NULL is allowed. */
 GSD_API void gsd_error_destroy(struct gsd_error *error);
+/** What to do when a file or descriptor cannot be written because of @p errnum, for those that write one themselves;
+   what the errors of gsd_capture_write() and gsd_capture_write_file() advise. One line, never NULL. */
+GSD_API const char *gsd_write_hint(int errnum);
 
 /* ---- capturing -------------------------------------------------------------------------------------------------- */
 

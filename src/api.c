@@ -8,12 +8,18 @@
 #include "base/error.h"
 #include "capture.h"
 #include "load.h"
+#include "output/io_error.h"
 #include "output/output.h"
 #include "output/select.h"
 
 const char *gsd_version(void)
 {
 	return GSD_VERSION;
+}
+
+const char *gsd_write_hint(int errnum)
+{
+	return gsd_io_hint(errnum);
 }
 
 /* ---- its life ---- */

@@ -44,7 +44,7 @@ static enum status show(const struct invocation *invocation)
 	if (fflush(stdout) == 0 && ferror(stdout) == 0)
 		return STATUS_COMPLETE;
 	if (errno != EPIPE)
-		message_errno(errno, "write to standard output");
+		message_not_written(errno, "write to standard output");
 	return STATUS_NOTHING;
 }
 

@@ -187,16 +187,31 @@ void message_hints(const struct gsd_error *error)
 	}
 }
 
+static void print_errno(int errnum, const char *attempt, va_list arguments) PRINTF_LIKE(2, 0);
+static void print_errno(int errnum, const char *attempt, va_list arguments)
+{
+	char *text;
+	if (vasprintf(&text, attempt, arguments) < 0)
+		text = NULL;
+	message("cannot %s: %s", text != NULL ? text : attempt, strerror(errnum));
+	free(text);
+}
+
 void message_errno(int errnum, const char *attempt, ...)
 {
 	va_list arguments;
 	va_start(arguments, attempt);
-	char *text;
-	if (vasprintf(&text, attempt, arguments) < 0)
-		text = NULL;
+	print_errno(errnum, attempt, arguments);
 	va_end(arguments);
-	message("cannot %s: %s", text != NULL ? text : attempt, strerror(errnum));
-	free(text);
+}
+
+void message_not_written(int errnum, const char *attempt, ...)
+{
+	va_list arguments;
+	va_start(arguments, attempt);
+	print_errno(errnum, attempt, arguments);
+	va_end(arguments);
+	message_hint("%s", gsd_write_hint(errnum));
 }
 
 bool usage_error(const char *format, ...)

@@ -19,6 +19,8 @@ void message_error(const struct gsd_error *error);
 void message_hints(const struct gsd_error *error);
 /** "cannot ATTEMPT: strerror(errnum)". */
 void message_errno(int errnum, const char *attempt, ...) PRINTF_LIKE(2, 3);
+/** The same about something that cannot be written, and what to do about it. */
+void message_not_written(int errnum, const char *attempt, ...) PRINTF_LIKE(2, 3);
 /** A message about wrong usage. Returns false, for the parser. */
 bool usage_error(const char *format, ...) PRINTF_LIKE(1, 2);
 

@@ -362,6 +362,8 @@ static bool make_directories(char *path)
 			*slash = '/';
 		if (failed) {
 			message_errno(errnum, "make the directory %s", path);
+			/* ENOENT: what it is to be in is there, but takes none, as /proc. */
+			message_hint("%s", errnum == ENOENT ? "choose another place" : gsd_write_hint(errnum));
 			return false;
 		}
 		if (slash == NULL || slash[1] == '\0')
@@ -410,11 +412,13 @@ static bool check_directory_of(const char *path)
 	if (errnum != 0) {
 		message_errno(errnum, "write %s", path);
 		if (errnum == ENOENT)
-			message_hint("its directory %s does not exist", directory);
+			message_hint("its directory %s does not exist: create it first", directory);
 		else if (errnum == EACCES)
 			message_hint(
 				"files are written beside their place and renamed: that needs the right to write in %s",
 				directory);
+		else
+			message_hint("%s", gsd_write_hint(errnum));
 	}
 	free(copy);
 	return errnum == 0;
@@ -503,7 +507,7 @@ static bool write_device(const struct invocation *invocation, const struct outpu
 {
 	int descriptor = open(path, O_WRONLY | O_CLOEXEC | O_NOCTTY);
 	if (descriptor < 0) {
-		message_errno(errno, "open %s", path);
+		message_not_written(errno, "open %s", path);
 		return false;
 	}
 	bool written = write_descriptor(invocation, output, descriptor, capture);
@@ -582,6 +586,6 @@ bool text_write(const char *path, const char *text, size_t size)
 		good = replace_file(path, text, size);
 	}
 	if (!good && errno != EPIPE)
-		message_errno(errno, "write %s", strcmp(path, "-") == 0 ? "to standard output" : path);
+		message_not_written(errno, "write %s", strcmp(path, "-") == 0 ? "to standard output" : path);
 	return good;
 }

@@ -221,7 +221,7 @@ enum status ps_run(const struct invocation *invocation)
 	processes_free(&processes);
 	note_failure(fflush(stdout) != 0);
 	if (output_errnum != 0 && output_errnum != EPIPE) {
-		message_errno(output_errnum, "write to standard output");
+		message_not_written(output_errnum, "write to standard output");
 		return STATUS_NOTHING;
 	}
 	return inspected ? STATUS_COMPLETE : STATUS_NOTHING;

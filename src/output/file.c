@@ -32,7 +32,9 @@ static struct gsd_error *place_open(const char *path, struct place *place_ret)
 	const char *slash = strrchr(path, '/');
 	const char *name = slash == NULL ? path : slash + 1;
 	if (path[0] == '\0')
-		return gsd_error_because(gsd_io_error(ENOENT, "a file"), "its name is empty");
+		return gsd_error_advise(
+			gsd_error_because(gsd_error_create(GSD_ERROR_IO, ENOENT, "write a file"), "its name is empty"),
+			"name one");
 	if (name[0] == '\0' || strcmp(name, ".") == 0 || strcmp(name, "..") == 0)
 		return gsd_io_error(EISDIR, path);
 	char *directory = slash == NULL ? strdup(".") : strndup(path, slash == path ? 1 : (size_t)(slash - path));
@@ -99,6 +101,16 @@ static struct gsd_error *make_name(const struct place *place, char name[TEMPORAR
 	return NULL;
 }
 
+/* ENOENT says of an open directory that it makes no files, as those of procfs, or that it was removed. */
+static struct gsd_error *cannot_create(const struct place *place, int errnum)
+{
+	if (errnum != ENOENT)
+		return gsd_io_error(errnum, place->path);
+	struct gsd_error *error = gsd_error_create(GSD_ERROR_IO, errnum, "write %s", place->path);
+	error = gsd_error_because(error, "no file can be made in its directory");
+	return gsd_error_advise(error, "choose another place");
+}
+
 /* Creates a file beside the place, empty, 0600. */
 static struct gsd_error *create_temporary(const struct place *place, char name[TEMPORARY_NAME_SIZE], int *fd_ret)
 {
@@ -108,7 +120,7 @@ static struct gsd_error *create_temporary(const struct place *place, char name[T
 		fd = openat(place->directory, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
 	} while (fd < 0 && errno == EEXIST);
 	if (fd < 0)
-		return gsd_io_error(errno, place->path);
+		return cannot_create(place, errno);
 	/* Says that someone is writing it: one without a lock was left behind. A file system without locks is none the
 	   worse. */
 	(void)flock(fd, LOCK_EX | LOCK_NB);

@@ -5,7 +5,9 @@
 
 #include "base/base.h"
 
-/** GSD_ERROR_IO: "cannot write NAME: REASON" with the hint that fits @p errnum, if one does. */
+/** GSD_ERROR_IO: "cannot write NAME: REASON" with gsd_io_hint(). */
 struct gsd_error *gsd_io_error(int errnum, const char *name) GSD_MUST_CHECK;
+/** What a person does about a file or descriptor that cannot be written because of @p errnum. Never NULL. */
+const char *gsd_io_hint(int errnum);
 
 #endif

@@ -156,18 +156,51 @@ class Files(ServerTestCase):
 
     def test_a_directory_that_does_not_exist(self):
         path = self.directory / "no/a.pb.gz"
-        self.assert_not_written("-o", path, parts=[str(path), "No such file or directory"])
+        self.assert_not_written("-o", path, parts=[str(path), "No such file or directory", "create it first"])
 
     def test_a_file_where_a_directory_should_be(self):
         (self.directory / "file").write_text("old")
-        self.assert_not_written("-o", self.directory / "file/a.pb.gz", parts=["Not a directory"])
-        self.assert_not_written("-o", str(self.directory / "file/d/"), parts=["Not a directory"])
+        self.assert_not_written("-o", self.directory / "file/a.pb.gz", parts=["Not a directory", "name a file in a directory"])
+        self.assert_not_written("-o", str(self.directory / "file/d/"), parts=["Not a directory", "name a file in a directory"])
         self.assertEqual("old", (self.directory / "file").read_text())
 
     def test_a_directory_that_may_not_be_written(self):
         """/proc takes no files from anybody, root included."""
-        result = self.assert_not_written("-o", "/proc/self/a.pb.gz", parts=["/proc/self/a.pb.gz"])
+        result = self.assert_not_written("-o", "/proc/a.pb.gz", parts=["/proc/a.pb.gz: no file can be made", "choose another place"])
         self.assertNotIn("goroutines of", result.err)
+        self.assertNotIn("create", result.err)
+        self.assert_not_written("-o", "/proc/self/a.pb.gz", parts=["/proc/self/a.pb.gz", "choose another place"])
+        self.assert_not_written("-o", "/proc/d/", parts=["cannot make the directory /proc/d/", "choose another place"])
+
+    def test_links_that_lead_to_each_other(self):
+        (self.directory / "loop").symlink_to("loop")
+        self.assert_not_written("-o", self.directory / "loop/a.pb.gz", parts=["symbolic links", "name a file in a directory"])
+
+    def test_a_name_that_is_too_long(self):
+        self.assert_not_written("-o", self.directory / ("a" * 256 + ".pb.gz"), parts=["too long", "choose a shorter one"])
+
+    def test_a_standard_output_that_is_not_open(self):
+        result = self.assert_not_written("-o", "-", preexec_fn=lambda: os.close(1), parts=["standard output", "redirect it"])
+        self.assertNotIn("goroutines of", result.err)
+
+    def test_a_file_that_something_is_mounted_on(self):
+        """As files that a container gets by themselves are."""
+        if os.getuid() != 0:
+            return  # who may not mount has the other errors
+        for name in ("outside", "a.pb.gz"):
+            (self.directory / name).write_text("old")
+        subprocess.run(["mount", "--bind", self.directory / "outside", self.directory / "a.pb.gz"], check=True)
+        self.addCleanup(subprocess.run, ["umount", self.directory / "a.pb.gz"], check=True)
+        self.assert_not_written("-o", self.directory / "a.pb.gz", parts=["something is mounted on it", "mount its directory instead"])
+        self.assertEqual("old", (self.directory / "a.pb.gz").read_text())
+        self.assertEqual(["a.pb.gz", "outside"], sorted(os.listdir(self.directory)))
+
+    def test_a_file_system_that_is_read_only(self):
+        if os.getuid() != 0:
+            return  # who may not mount has the other errors
+        subprocess.run(["mount", "-t", "tmpfs", "-o", "ro", "tmpfs", self.directory], check=True)
+        self.addCleanup(subprocess.run, ["umount", self.directory], check=True)
+        self.assert_not_written("-o", self.directory / "a.pb.gz", parts=["Read-only file system", "choose a place on another file system"])
 
     def test_a_full_device(self):
         self.assert_not_written("-o", "/dev/full", parts=["/dev/full: No space left on device"])

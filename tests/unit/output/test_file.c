@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "fixture.h"
+#include "output/io_error.h"
 
 #define OLD_CONTENT "the old content"
 #define NEW_CONTENT "the new content"
@@ -109,13 +110,13 @@ static struct gsd_error *write_too_much(struct gsd_sink *sink, void *context)
 	return gsd_sink_write(sink, zeros, sizeof zeros);
 }
 
-static void assert_fails(struct gsd_error *error, int errnum, const char *path, bool advises)
+static void assert_fails(struct gsd_error *error, int errnum, const char *path)
 {
 	assert_non_null(error);
 	assert_int_equal(gsd_error_code(error), GSD_ERROR_IO);
 	assert_int_equal(gsd_error_errno(error), errnum);
 	assert_non_null(strstr(gsd_error_message(error), path));
-	assert_int_equal(gsd_error_hint(error) != NULL, advises);
+	assert_non_null(gsd_error_hint(error));
 	gsd_error_destroy(error);
 }
 
@@ -215,7 +216,7 @@ static void a_file_that_may_not_grow_leaves_the_old_one_and_nothing_beside_it(vo
 	struct gsd_error *error = gsd_file_replace(path, write_too_much, NULL);
 	assert_int_equal(setrlimit(RLIMIT_FSIZE, &old), 0);
 	signal(SIGXFSZ, handler);
-	assert_fails(error, EFBIG, path, true);
+	assert_fails(error, EFBIG, path);
 	assert_content(path, OLD_CONTENT);
 	assert_int_equal(file_count(), 1);
 }
@@ -240,7 +241,7 @@ static void a_full_device_is_named_with_its_cause(void **state)
 {
 	(void)state;
 	const char *path = device("/dev/full", 7);
-	assert_fails(gsd_file_replace(path, write_new, NULL), ENOSPC, path, true);
+	assert_fails(gsd_file_replace(path, write_new, NULL), ENOSPC, path);
 	assert_true(S_ISCHR(mode_of(path)));
 }
 
@@ -313,7 +314,7 @@ static void a_closed_pipe_is_an_error_that_says_so(void **state)
 	struct gsd_error *error = gsd_sink_write(&sink.sink, "x", 1);
 	signal(SIGPIPE, handler);
 	close(ends[1]);
-	assert_fails(error, EPIPE, "standard output", false);
+	assert_fails(error, EPIPE, "standard output");
 }
 
 /* More than a pipe holds, a reader that comes late, and a descriptor that does not block. */
@@ -353,12 +354,12 @@ static void places_that_cannot_be_are_refused_with_a_hint(void **state)
 	(void)state;
 	const char *file = path_of("file");
 	put(file, OLD_CONTENT);
-	assert_fails(gsd_file_replace(path_of("no/such"), write_new, NULL), ENOENT, "no/such", true);
-	assert_fails(gsd_file_replace(path_of("file/x"), write_new, NULL), ENOTDIR, "file/x", false);
-	assert_fails(gsd_file_replace(directory, write_new, NULL), EISDIR, directory, true);
-	assert_fails(gsd_file_replace("/", write_new, NULL), EISDIR, "/", true);
-	assert_fails(gsd_file_replace(path_of("file/"), write_new, NULL), EISDIR, "file/", true);
-	assert_fails(gsd_file_replace("", write_new, NULL), ENOENT, "", true);
+	assert_fails(gsd_file_replace(path_of("no/such"), write_new, NULL), ENOENT, "no/such");
+	assert_fails(gsd_file_replace(path_of("file/x"), write_new, NULL), ENOTDIR, "file/x");
+	assert_fails(gsd_file_replace(directory, write_new, NULL), EISDIR, directory);
+	assert_fails(gsd_file_replace("/", write_new, NULL), EISDIR, "/");
+	assert_fails(gsd_file_replace(path_of("file/"), write_new, NULL), EISDIR, "file/");
+	assert_fails(gsd_file_replace("", write_new, NULL), ENOENT, "");
 	assert_content(file, OLD_CONTENT);
 }
 
@@ -406,6 +407,25 @@ static void a_name_without_a_directory_is_in_the_current_one(void **state)
 	assert_content(path_of("here"), NEW_CONTENT);
 }
 
+static void every_errno_says_what_to_do(void **state)
+{
+	(void)state;
+	static const int own_words[] = {ENOSPC, EDQUOT, EFBIG,        EACCES, EPERM, ENOENT, ENOTDIR,
+					EISDIR, EROFS,  ENAMETOOLONG, ELOOP,  EBUSY, EPIPE,  EBADF,
+					EIO,    ENXIO,  ETXTBSY,      EMFILE, ENFILE};
+	for (int errnum = 1; errnum < 134; errnum++) {
+		struct gsd_error *error = gsd_io_error(errnum, "a file");
+		assert_non_null(gsd_error_hint(error));
+		assert_string_equal(gsd_error_hint(error), gsd_io_hint(errnum));
+		gsd_error_destroy(error);
+	}
+	for (size_t i = 0; i < GSD_ARRAY_SIZE(own_words); i++) {
+		struct gsd_error *error = gsd_io_error(own_words[i], "a file");
+		assert_null(strstr(gsd_error_message(error), strerror(own_words[i])));
+		gsd_error_destroy(error);
+	}
+}
+
 #define FILE_TEST(test) cmocka_unit_test_setup_teardown(test, make_directory, remove_directory)
 
 int main(void)
@@ -425,6 +445,7 @@ int main(void)
 		FILE_TEST(short_writes_are_continued),
 		FILE_TEST(places_that_cannot_be_are_refused_with_a_hint),
 		FILE_TEST(a_directory_that_is_not_ours_is_refused_with_a_hint),
+		cmocka_unit_test(every_errno_says_what_to_do),
 		FILE_TEST(a_name_as_long_as_names_can_be_is_written),
 		FILE_TEST(a_name_without_a_directory_is_in_the_current_one),
 	};
