@@ -158,6 +158,18 @@ bool gsd_code_find(const struct gsd_code *code, uint64_t pc, const struct gsd_mo
 	return false;
 }
 
+bool gsd_code_is_runtime(const struct gsd_code *code, uint64_t pc)
+{
+	static const char prefix[] = "runtime.";
+	const struct gsd_module *module;
+	struct gsd_function function;
+	uint64_t offset;
+	if (!gsd_code_find(code, pc, &module, &function, &offset))
+		return false;
+	const char *name = gsd_pclntab_name(&module->table, function.name);
+	return name != NULL && strncmp(name, prefix, sizeof prefix - 1) == 0;
+}
+
 /*
  * What a function that writes sp is, by its name. Those of the runtime do so to go to another stack: while sp is on the
  * goroutine's, the table is right. runtime.gogo ends in a file-local function of its own, which has no function id.

@@ -26,7 +26,7 @@ enum gsd_special {
 	GSD_SPECIAL_GOGO, /**< the jump back to a goroutine; known by name, only in gsd_pc_info */
 	/** Another function of the runtime that writes sp: it goes to another stack; also known by name. */
 	GSD_SPECIAL_STACK_SWITCH,
-	GSD_SPECIAL_RECOVERY, /**< sets a goroutine's saved registers to those of a function that recovers; by name */
+	GSD_SPECIAL_RECOVERY,  /**< sets a goroutine's saved registers to those of a function that recovers; by name */
 	GSD_SPECIAL_COPYSTACK, /**< moves a stack; by name */
 	GSD_SPECIAL_OTHER
 };
@@ -51,6 +51,9 @@ enum gsd_special gsd_code_special(const struct gsd_code *code, uint8_t id);
 /** Finds the module and the function that @p pc belongs to; false when no function table knows it. */
 bool gsd_code_find(const struct gsd_code *code, uint64_t pc, const struct gsd_module **module_ret,
 		   struct gsd_function *function_ret, uint64_t *offset_ret);
+
+/** Whether @p pc belongs to a function of package runtime. */
+bool gsd_code_is_runtime(const struct gsd_code *code, uint64_t pc);
 
 /** What the walk needs to know of a pc. */
 struct gsd_pc_info {

@@ -7,32 +7,7 @@
 #include "base/error.h"
 #include "base/hash.h"
 #include "base/meter.h"
-#include "go/signal_frame.h"
-
-#define STATUS_BIT(status) (UINT64_C(1) << (status))
-
-void gsd_goroutines_plan(const struct gsd_runtime *runtime, struct gsd_plan *plan)
-{
-	const struct gsd_layout *layout = &runtime->layout;
-	plan->list_pointer_address = runtime->allgs.pointer_address;
-	plan->list_length_address = runtime->allgs.length_address;
-	plan->header_size = gsd_layout_g_bytes(layout);
-	plan->link_offset = layout->m;
-	plan->link_size = gsd_layout_m_bytes(layout);
-	plan->stack_rule =
-		(struct gsd_stack_rule){.status_offset = layout->atomicstatus,
-					.status_mask = ~GSD_STATUS_SCAN_BIT,
-					.skip_statuses = STATUS_BIT(GSD_STATUS_IDLE) | STATUS_BIT(GSD_STATUS_DEAD) |
-							 STATUS_BIT(GSD_STATUS_DEADEXTRA),
-					.running_statuses = STATUS_BIT(GSD_STATUS_RUNNING),
-					.linked_running_statuses = STATUS_BIT(GSD_STATUS_WAITING),
-					.link_tid_offset = layout->m_procid,
-					.low_offset = layout->stack_low,
-					.high_offset = layout->stack_high,
-					.sp_first_offset = layout->syscallsp,
-					.sp_offset = layout->sched_sp,
-					.max_stack_bytes = GSD_MAX_STACK_BYTES};
-}
+#include "go/walk_start.h"
 
 /* ---- state of an analysis ---- */
 
@@ -62,84 +37,7 @@ struct gsd_analyst {
 	struct left_out left_out;
 };
 
-/* A header decoded. */
-struct header {
-	struct gsd_goroutine goroutine;
-	const struct gsd_copied_goroutine *copied;
-	const struct gsd_around *around;
-	uint64_t low, high;
-	uint64_t sched_pc, sched_sp, sched_bp;
-	uint64_t syscall_pc, syscall_sp, syscall_bp;
-	uint64_t labels, ancestors, bubble;
-	uint64_t locked_m; /* address of the M that it is locked to; 0: none */
-	bool running_cleanups;
-};
-
-static uint64_t word(const uint8_t *bytes, uint32_t offset)
-{
-	return offset == GSD_NO_FIELD ? 0 : gsd_u64_at(bytes, offset);
-}
-
-static void forget_indexes(struct gsd_goroutine *goroutine)
-{
-	goroutine->labels = GSD_NO_LABELS;
-	goroutine->ancestry = GSD_NO_ANCESTRY;
-	goroutine->bubble = GSD_NO_BUBBLE;
-	goroutine->thread = GSD_NO_THREAD;
-	goroutine->values = GSD_NO_VALUES;
-}
-
-static void decode(const struct gsd_layout *layout, const uint8_t *g, struct header *header)
-{
-	uint32_t status = (uint32_t)word(g, layout->atomicstatus);
-	struct gsd_goroutine *goroutine = &header->goroutine;
-	goroutine->status = status & ~GSD_STATUS_SCAN_BIT;
-	goroutine->scan = (status & GSD_STATUS_SCAN_BIT) != 0;
-	goroutine->goid = word(g, layout->goid);
-	goroutine->parent_goid = word(g, layout->parent_goid);
-	/* The first goroutine was made by the start-up code, which nobody wants to read about (runtime/traceback.go,
-	 * printcreatedby). */
-	goroutine->creator_pc = goroutine->goid == 1 ? 0 : word(g, layout->gopc);
-	goroutine->start_pc = word(g, layout->startpc);
-	goroutine->wait_since = word(g, layout->waitsince);
-	goroutine->wait_reason = (uint8_t)word(g, layout->waitreason);
-	header->locked_m = word(g, layout->lockedm);
-	goroutine->locked = header->locked_m != 0;
-	forget_indexes(goroutine);
-	header->low = word(g, layout->stack_low);
-	header->high = word(g, layout->stack_high);
-	header->sched_pc = word(g, layout->sched_pc);
-	header->sched_sp = word(g, layout->sched_sp);
-	header->sched_bp = word(g, layout->sched_bp);
-	header->syscall_pc = word(g, layout->syscallpc);
-	header->syscall_sp = word(g, layout->syscallsp);
-	header->syscall_bp = word(g, layout->syscallbp);
-	header->labels = word(g, layout->labels);
-	header->ancestors = word(g, layout->ancestors);
-	header->bubble = word(g, layout->bubble);
-	goroutine->stack_low = header->low;
-	if (header->high > header->low && header->high - header->low <= GSD_MAX_STACK_BYTES)
-		goroutine->stack_size = (uint32_t)(header->high - header->low);
-	/* A new goroutine's saved pc is its entry; one that has run was saved behind a call. */
-	goroutine->never_ran = goroutine->status != GSD_STATUS_RUNNING && header->syscall_sp == 0 &&
-			       header->sched_pc == goroutine->start_pc && goroutine->start_pc != 0;
-	header->running_cleanups = (word(g, layout->running_cleanups) & 0xff) != 0;
-}
-
 /* ---- the runtime's own goroutines (runtime/traceback.go, isSystemGoroutine) ---- */
-
-/* Whether a pc belongs to the runtime. */
-static bool is_runtime(const struct gsd_code *code, uint64_t pc)
-{
-	static const char prefix[] = "runtime.";
-	const struct gsd_module *module;
-	struct gsd_function function;
-	uint64_t offset;
-	if (!gsd_code_find(code, pc, &module, &function, &offset))
-		return false;
-	const char *name = gsd_pclntab_name(&module->table, function.name);
-	return name != NULL && strncmp(name, prefix, sizeof prefix - 1) == 0;
-}
 
 static enum origin classify(const struct gsd_code *code, uint64_t start_pc)
 {
@@ -156,14 +54,14 @@ static enum origin classify(const struct gsd_code *code, uint64_t start_pc)
 	case GSD_SPECIAL_RUN_CLEANUPS: return ORIGIN_CLEANUPS;
 	default: break;
 	}
-	return is_runtime(code, start_pc) ? ORIGIN_SYSTEM : ORIGIN_USER;
+	return gsd_code_is_runtime(code, start_pc) ? ORIGIN_SYSTEM : ORIGIN_USER;
 }
 
 /*
  * Whether the finalizer goroutine runs a finalizer: the runtime's flag says it; without the flag it does unless it
  * waits for work.
  */
-static bool finalizer_runs(const struct gsd_analyst *analyst, const struct header *header)
+static bool finalizer_runs(const struct gsd_analyst *analyst, const struct gsd_header *header)
 {
 	const struct gsd_goroutine *goroutine = &header->goroutine;
 	if (header->around->finalizer_known)
@@ -184,7 +82,7 @@ static struct gsd_error *find_origin(struct gsd_analyst *analyst, uint64_t start
 	return NULL;
 }
 
-static struct gsd_error *decide_system(struct gsd_analyst *analyst, struct header *header)
+static struct gsd_error *decide_system(struct gsd_analyst *analyst, struct gsd_header *header)
 {
 	enum origin origin;
 	GSD_TRY(find_origin(analyst, header->goroutine.start_pc, &origin));
@@ -195,180 +93,6 @@ static struct gsd_error *decide_system(struct gsd_analyst *analyst, struct heade
 	case ORIGIN_CLEANUPS: header->goroutine.system = !header->running_cleanups; break;
 	}
 	return NULL;
-}
-
-/* ---- where a walk begins ---- */
-
-static const struct gsd_thread *thread_of(const struct gsd_analyst *analyst, const struct header *header)
-{
-	if (header->copied->m == NULL)
-		return NULL;
-	uint64_t tid = word(header->copied->m, analyst->runtime->layout.m_procid);
-	const struct gsd_threads *threads = header->around->threads;
-	for (size_t i = 0; i < threads->count; i++)
-		if (threads->items[i].tid_inside == tid)
-			return &threads->items[i];
-	return NULL;
-}
-
-static bool on_stack(const struct header *header, uint64_t sp)
-{
-	return sp > header->low && sp <= header->high;
-}
-
-/*
- * From registers on the goroutine's stack. In the last instructions of gogo sp is already the goroutine's and pc is
- * not: it is still in sched, which keeps it (runtime/asm_amd64.s, gogo).
- */
-static enum gsd_unreadable start_on_stack(const struct gsd_analyst *analyst, const struct header *header,
-					  const struct gsd_registers *registers, struct gsd_walk_start *start)
-{
-	struct gsd_pc_info info;
-	if (!gsd_code_pc(analyst->runtime->code, registers->pc, &info))
-		return GSD_UNREADABLE_COUNT;
-	/* copystack runs on the system stack: the bounds are one of the old stack and one of the new. */
-	if (info.special == GSD_SPECIAL_COPYSTACK)
-		return GSD_UNREADABLE_RUNNING;
-	if (info.special == GSD_SPECIAL_GOGO)
-		*start = (struct gsd_walk_start){.pc = header->sched_pc, .sp = registers->sp};
-	else
-		*start = (struct gsd_walk_start){
-			.pc = registers->pc, .sp = registers->sp, .bp = registers->bp, .exact = true};
-	return GSD_READABLE;
-}
-
-/* A word of the stack; 0 outside of it. */
-static uint64_t stack_word(const struct header *header, uint64_t address)
-{
-	uint64_t value;
-	return gsd_stack_view_word(&header->copied->stack, address, &value) ? value : 0;
-}
-
-/* The registers that a signal interrupted on the goroutine's stack, when its thread is in the handler. */
-static bool interrupted_by_signal(const struct header *header, struct gsd_registers *registers)
-{
-	const struct gsd_stack_view *handler = &header->copied->handler;
-	if (handler->length == 0 || !gsd_signal_frame_find(handler, header->low, header->high, registers))
-		return false;
-	/*
-	 * The handler injects a call by pushing pc and lowering sp before it sets the new pc
-	 * (runtime/signal_amd64.go, pushCall): until then the call has not been made.
-	 */
-	if (stack_word(header, registers->sp) == registers->pc)
-		registers->sp += sizeof(uint64_t);
-	return true;
-}
-
-static struct gsd_walk_start start_of_system_call(const struct header *header)
-{
-	return (struct gsd_walk_start){
-		.pc = header->syscall_pc, .sp = header->syscall_sp, .bp = header->syscall_bp, .system_call = true};
-}
-
-/*
- * From sched, while the thread is on the system stack. runtime.recovery stores sp, pc and bp one after the other
- * (runtime/panic.go): before, sched is what mcall saved, with the return address just below sp; between sp and pc it is
- * nothing, and pc still one of the runtime, which called mcall; then bp is another frame's for a moment.
- */
-static enum gsd_unreadable start_from_sched(const struct gsd_analyst *analyst, const struct header *header,
-					    const struct gsd_thread *thread, struct gsd_walk_start *start)
-{
-	struct gsd_code *code = analyst->runtime->code;
-	struct gsd_pc_info info = {0};
-	*start = (struct gsd_walk_start){
-		.pc = header->sched_pc, .sp = header->sched_sp, .bp = header->sched_bp, .may_move = true};
-	if (thread == NULL || thread->state != GSD_THREAD_STOPPED)
-		return GSD_READABLE;
-	struct gsd_registers interrupted = thread->registers;
-	if (header->copied->handler.length > 0)
-		(void)gsd_signal_frame_find(&header->copied->handler, 0, UINT64_MAX, &interrupted);
-	if (!gsd_code_pc(code, interrupted.pc, &info))
-		return GSD_UNREADABLE_COUNT;
-	/* It stores the new bounds one after the other: with the old sp between them, bp is in both stacks and in
-	 * neither. */
-	start->moving = info.special == GSD_SPECIAL_COPYSTACK;
-	if (info.special != GSD_SPECIAL_RECOVERY ||
-	    stack_word(header, header->sched_sp - sizeof(uint64_t)) == header->sched_pc)
-		return GSD_READABLE;
-	start->bp = 0;
-	return is_runtime(code, header->sched_pc) ? GSD_UNREADABLE_RUNNING : GSD_READABLE;
-}
-
-/*
- * A running goroutine: its thread's registers; or, while the thread is on another stack, where a call through the vDSO,
- * a signal or the switch to the system stack left the goroutine's own.
- */
-static enum gsd_unreadable start_running(const struct gsd_analyst *analyst, const struct header *header,
-					 struct gsd_walk_start *start)
-{
-	const struct gsd_layout *layout = &analyst->runtime->layout;
-	const struct gsd_thread *thread = thread_of(analyst, header);
-	struct gsd_registers registers;
-	if (thread != NULL && thread->state == GSD_THREAD_STOPPED && on_stack(header, thread->registers.sp))
-		return start_on_stack(analyst, header, &thread->registers, start);
-	if (interrupted_by_signal(header, &registers))
-		return start_on_stack(analyst, header, &registers, start);
-	if (header->copied->m != NULL && on_stack(header, word(header->copied->m, layout->m_vdso_sp))) {
-		*start = (struct gsd_walk_start){.pc = word(header->copied->m, layout->m_vdso_pc),
-						 .sp = word(header->copied->m, layout->m_vdso_sp)};
-		return GSD_READABLE;
-	}
-	if (header->syscall_sp != 0) {
-		*start = start_of_system_call(header);
-		return GSD_READABLE;
-	}
-	if (on_stack(header, header->sched_sp))
-		return start_from_sched(analyst, header, thread, start);
-	return thread == NULL || thread->state != GSD_THREAD_STOPPED ? GSD_UNREADABLE_NO_THREAD
-								     : GSD_UNREADABLE_RUNNING;
-}
-
-static enum gsd_unreadable find_start(const struct gsd_analyst *analyst, const struct header *header,
-				      struct gsd_walk_start *start)
-{
-	/*
-	 * syscallsp counts whatever the status says: it is set while the frames below it are live (runtime, initAt).
-	 * Only the registers of a running one know better: entersyscall sets sp and pc one after the other.
-	 */
-	if (header->syscall_sp != 0 && header->goroutine.status != GSD_STATUS_RUNNING) {
-		*start = start_of_system_call(header);
-		return GSD_READABLE;
-	}
-	/* Around a collection a goroutine says that it waits while it runs (runtime/proc.go, casGToWaitingForSuspendG).
-	 */
-	if (header->goroutine.status == GSD_STATUS_WAITING && header->copied->m != NULL)
-		return start_running(analyst, header, start);
-	switch (header->goroutine.status) {
-	case GSD_STATUS_RUNNING: return start_running(analyst, header, start);
-	case GSD_STATUS_COPYSTACK:
-		/* The saved frame pointers may still be those of the old stack: nothing to check with. */
-		*start = (struct gsd_walk_start){.pc = header->sched_pc, .sp = header->sched_sp};
-		return GSD_READABLE;
-	case GSD_STATUS_RUNNABLE:
-	case GSD_STATUS_SYSCALL:
-	case GSD_STATUS_WAITING:
-	case GSD_STATUS_PREEMPTED:
-	case GSD_STATUS_LEAKED:
-		/* The collector shrinks stacks that it has taken hold of: frame pointers may be of either then. */
-		*start = (struct gsd_walk_start){.pc = header->sched_pc,
-						 .sp = header->sched_sp,
-						 .bp = header->sched_bp,
-						 .moving = header->goroutine.scan};
-		return GSD_READABLE;
-	default: return GSD_UNREADABLE_STATUS;
-	}
-}
-
-static enum gsd_unreadable reason_of_outcome(const struct header *header)
-{
-	switch (header->copied->outcome) {
-	case GSD_STACK_READ: return GSD_READABLE;
-	case GSD_STACK_TOO_LARGE: return GSD_UNREADABLE_TOO_LARGE;
-	case GSD_STACK_UNMAPPED: return GSD_UNREADABLE_UNMAPPED;
-	case GSD_STACK_IN_USE: return GSD_UNREADABLE_RUNNING;
-	case GSD_STACK_MOVED: return GSD_UNREADABLE_MOVED;
-	default: return header->goroutine.status == GSD_STATUS_RUNNING ? GSD_UNREADABLE_RUNNING : GSD_UNREADABLE_BOUNDS;
-	}
 }
 
 /* ---- stacks, each once ---- */
@@ -419,7 +143,7 @@ static struct gsd_error *intern_pointer(struct gsd_hash *indexes, struct gsd_u64
 	return NULL;
 }
 
-static struct gsd_error *intern_pointers(struct gsd_analyst *analyst, struct header *header)
+static struct gsd_error *intern_pointers(struct gsd_analyst *analyst, struct gsd_header *header)
 {
 	struct gsd_analysis *result = &analyst->result;
 	struct gsd_goroutine *goroutine = &header->goroutine;
@@ -430,20 +154,21 @@ static struct gsd_error *intern_pointers(struct gsd_analyst *analyst, struct hea
 }
 
 /* The thread, M and P of a goroutine that has an M. */
-static struct gsd_error *add_thread(struct gsd_analyst *analyst, struct header *header)
+static struct gsd_error *add_thread(struct gsd_analyst *analyst, struct gsd_header *header)
 {
 	const struct gsd_layout *layout = &analyst->runtime->layout;
 	struct gsd_snapshot_threads *threads = &analyst->result.threads;
 	const uint8_t *m = header->copied->m;
 	if (m == NULL)
 		return NULL;
-	const struct gsd_thread *thread = thread_of(analyst, header);
-	struct gsd_snapshot_thread item = {.m = header->copied->m_address,
-					   .m_id = layout->m_id == GSD_NO_FIELD ? -1 : (int64_t)word(m, layout->m_id),
-					   .p_id = -1,
-					   .p = word(m, layout->m_p),
-					   .tid_inside = word(m, layout->m_procid),
-					   .tid = thread == NULL ? 0 : thread->tid};
+	const struct gsd_thread *thread = gsd_header_thread(header, &analyst->runtime->layout);
+	struct gsd_snapshot_thread item = {
+		.m = header->copied->m_address,
+		.m_id = layout->m_id == GSD_NO_FIELD ? -1 : (int64_t)gsd_layout_word(m, layout->m_id),
+		.p_id = -1,
+		.p = gsd_layout_word(m, layout->m_p),
+		.tid_inside = gsd_layout_word(m, layout->m_procid),
+		.tid = thread == NULL ? 0 : thread->tid};
 	header->goroutine.thread = (uint32_t)threads->count;
 	return gsd_snapshot_threads_append(threads, item) ? NULL : gsd_error_no_memory();
 }
@@ -459,7 +184,7 @@ static struct gsd_error *mark_unreadable(struct gsd_analyst *analyst, struct gsd
 }
 
 /* The C frames around those of Go, when they were asked for. */
-static struct gsd_error *find_c_frames(struct gsd_analyst *analyst, const struct header *header,
+static struct gsd_error *find_c_frames(struct gsd_analyst *analyst, const struct gsd_header *header,
 				       struct gsd_walk_start *start)
 {
 	const struct gsd_c_frame_source *source = analyst->options.c_frames;
@@ -468,7 +193,7 @@ static struct gsd_error *find_c_frames(struct gsd_analyst *analyst, const struct
 		return NULL;
 	const struct gsd_c_frame_query query = {
 		.m = copied->m_address != 0 ? copied->m_address : header->locked_m,
-		.tid = copied->m == NULL ? 0 : word(copied->m, analyst->runtime->layout.m_procid),
+		.tid = copied->m == NULL ? 0 : gsd_layout_word(copied->m, analyst->runtime->layout.m_procid),
 		.low = header->low,
 		.high = header->high};
 	gsd_c_frames_clear(&analyst->c_frames);
@@ -501,15 +226,15 @@ static void count_left_out(void *context, uint64_t word)
 }
 
 /* Up to eight bytes at an address of the stack, of which @p size are meant; 0 outside of it. */
-static uint64_t argument_at(const struct header *header, uint64_t address, uint8_t size)
+static uint64_t argument_at(const struct gsd_header *header, uint64_t address, uint8_t size)
 {
 	uint64_t value = 0;
 	return gsd_stack_view_read(&header->copied->stack, address, size, &value) ? value : 0;
 }
 
 /* The values that the recipe of a place names, of a frame whose arguments are at @p arguments. */
-static bool add_values(struct gsd_values *values, const struct header *header, const struct gsd_traceback_place *place,
-		       uint64_t arguments)
+static bool add_values(struct gsd_values *values, const struct gsd_header *header,
+		       const struct gsd_traceback_place *place, uint64_t arguments)
 {
 	for (const uint8_t *next = place->arguments; *next != GSD_ARGUMENTS_END; next++) {
 		if (*next >= GSD_ARGUMENTS_TOO_FAR)
@@ -522,7 +247,7 @@ static bool add_values(struct gsd_values *values, const struct header *header, c
 }
 
 /* First how many there are, then each. */
-static struct gsd_error *keep_values(struct gsd_analyst *analyst, struct header *header)
+static struct gsd_error *keep_values(struct gsd_analyst *analyst, struct gsd_header *header)
 {
 	struct gsd_frame_buffer *frames = &analyst->frames;
 	struct gsd_traceback_list *list = &analyst->traceback_list;
@@ -559,18 +284,16 @@ bool gsd_analyst_same_values(const struct gsd_analyst *analyst, const struct gsd
 	return true;
 }
 
-static struct gsd_error *walk_stack(struct gsd_analyst *analyst, struct header *header)
+static struct gsd_error *walk_stack(struct gsd_analyst *analyst, struct gsd_header *header)
 {
 	struct gsd_walk_start start = {0};
 	struct gsd_goroutine *goroutine = &header->goroutine;
-	enum gsd_unreadable reason = reason_of_outcome(header);
-	if (reason == GSD_READABLE)
-		reason = find_start(analyst, header, &start);
+	enum gsd_unreadable reason = gsd_walk_start_find(analyst->runtime, header, &start);
 	if (reason == GSD_UNREADABLE_COUNT)
 		return gsd_error_no_memory();
 	if (reason != GSD_READABLE)
 		return mark_unreadable(analyst, goroutine, reason);
-	if (on_stack(header, start.sp))
+	if (gsd_header_has_sp(header, start.sp))
 		goroutine->stack_used = (uint32_t)(header->high - start.sp);
 	struct gsd_walk_result walked;
 	GSD_TRY(find_c_frames(analyst, header, &start));
@@ -590,29 +313,21 @@ static struct gsd_error *walk_stack(struct gsd_analyst *analyst, struct header *
 			    &goroutine->stack);
 }
 
-static bool exists(const struct gsd_goroutine *goroutine)
-{
-	return goroutine->status != GSD_STATUS_IDLE && goroutine->status != GSD_STATUS_DEAD &&
-	       goroutine->status != GSD_STATUS_DEADEXTRA;
-}
-
 struct gsd_error *gsd_analyst_goroutine(struct gsd_analyst *analyst, const struct gsd_copied_goroutine *copied,
 					const struct gsd_around *around, struct gsd_goroutine *goroutine_ret,
 					bool *exists_ret)
 {
-	struct header header = {.copied = copied, .around = around, .goroutine = {.address = copied->address}};
+	struct gsd_header header = gsd_header_of(copied, around, &analyst->runtime->layout);
 	*exists_ret = true;
 	if (copied->g == NULL) {
 		/* A g that could not be read is still a goroutine: it is in the result, marked. */
-		forget_indexes(&header.goroutine);
 		GSD_TRY(mark_unreadable(analyst, &header.goroutine,
 					copied->outcome == GSD_STACK_MOVED ? GSD_UNREADABLE_MOVED
 									   : GSD_UNREADABLE_UNMAPPED));
 		*goroutine_ret = header.goroutine;
 		return NULL;
 	}
-	decode(&analyst->runtime->layout, copied->g, &header);
-	*exists_ret = exists(&header.goroutine);
+	*exists_ret = gsd_header_exists(&header);
 	if (!*exists_ret)
 		return NULL;
 	GSD_TRY(decide_system(analyst, &header));
@@ -662,38 +377,6 @@ bool gsd_analyst_depends_on_runtime(struct gsd_analyst *analyst, uint64_t start_
 }
 
 /* ---- all of a moment ---- */
-
-/* The handler's stack that was copied for element @p element. */
-static struct gsd_stack_view handler_of(const struct gsd_plan *plan, size_t element)
-{
-	for (size_t i = 0; i < plan->piece_count; i++)
-		if (plan->pieces[i].element == element)
-			return (struct gsd_stack_view){.start = plan->pieces[i].address,
-						       .bytes = plan->pieces[i].bytes,
-						       .length = plan->pieces[i].length};
-	return (struct gsd_stack_view){0};
-}
-
-struct gsd_copied_goroutine gsd_copied_from_plan(const struct gsd_plan *plan, const struct gsd_layout *layout,
-						 size_t element, size_t *link)
-{
-	const uint8_t *g = plan->headers[element];
-	struct gsd_copied_goroutine copied = {.address = plan->elements[element], .g = g};
-	if (g == NULL)
-		return copied;
-	const struct gsd_stack_copy *stack = &plan->stacks[element];
-	copied.outcome = stack->outcome;
-	copied.stack = (struct gsd_stack_view){
-		.start = stack->address, .bytes = plan->stack_bytes + stack->offset, .length = stack->length};
-	copied.handler = handler_of(plan, element);
-	copied.m_address = word(g, layout->m);
-	if (copied.m_address == 0)
-		return copied;
-	if (*link < plan->link_count && plan->link_ranges[*link].errnum == 0)
-		copied.m = plan->link_bytes + *link * plan->link_size;
-	++*link;
-	return copied;
-}
 
 static struct gsd_error *add_all(struct gsd_analyst *analyst, const struct gsd_plan *plan,
 				 const struct gsd_around *around)

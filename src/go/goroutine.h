@@ -4,18 +4,10 @@
 #define GSD_GO_GOROUTINE_H
 
 #include "base/array.h"
-#include "base/plan.h"
-#include "go/runtime.h"
-#include "go/snapshot.h"
+#include "go/header.h"
 #include "go/traceback.h"
 #include "go/unwind.h"
 #include "go/values.h"
-
-/** A longer stack is not read: twice the runtime's own limit on 64-bit machines. */
-#define GSD_MAX_STACK_BYTES ((uint64_t)1 << 31)
-
-/** Fills in what @p plan must know of the runtime: the list, the stack rule, the links to threads. */
-void gsd_goroutines_plan(const struct gsd_runtime *runtime, struct gsd_plan *plan);
 
 struct gsd_analysis_options {
 	enum gsd_unwind_mode unwind;
@@ -60,24 +52,6 @@ struct gsd_analysis {
 	uint64_t frames, table_steps, fp_steps, disagreements;
 };
 
-/** A goroutine as it was copied. All borrowed. */
-struct gsd_copied_goroutine {
-	uint64_t address;               /**< of its g */
-	const uint8_t *g;               /**< gsd_layout_g_bytes() of it; NULL: it could not be read */
-	uint64_t m_address;             /**< of its M; 0: none */
-	const uint8_t *m;               /**< gsd_layout_m_bytes() of that; NULL: none, or not read */
-	enum gsd_stack_outcome outcome; /**< what became of its stack */
-	struct gsd_stack_view stack;    /**< the copy, from its stack pointer (or below it) to the end */
-	struct gsd_stack_view handler;  /**< the top of the other stack that its thread is on; empty: none */
-};
-
-/** What is known of the moment beside goroutines. Borrowed. */
-struct gsd_around {
-	const struct gsd_threads *threads;
-	bool finalizer_known;   /**< whether the runtime's flag could be read */
-	bool finalizer_running; /**< its value */
-};
-
 /** Makes goroutines of copies, one after the other; equal stacks become one. */
 struct gsd_analyst;
 
@@ -105,10 +79,6 @@ void gsd_analyst_adopt(struct gsd_analyst *analyst, struct gsd_goroutine *gorout
 bool gsd_analyst_depends_on_runtime(struct gsd_analyst *analyst, uint64_t start_pc);
 /** What was kept, with the stacks; the analyst is empty then. To be freed with gsd_analysis_free(). */
 struct gsd_analysis gsd_analyst_take(struct gsd_analyst *analyst);
-
-/** Element @p element of a plan that was carried out. @p link counts those with an M: elements are asked in order. */
-struct gsd_copied_goroutine gsd_copied_from_plan(const struct gsd_plan *plan, const struct gsd_layout *layout,
-						 size_t element, size_t *link);
 
 /**
  * Decodes and walks every goroutine of @p plan, which was carried out, that is to be reported. Errors:

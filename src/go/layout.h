@@ -10,6 +10,7 @@
 #ifndef GSD_GO_LAYOUT_H
 #define GSD_GO_LAYOUT_H
 
+#include "base/cursor.h"
 #include "image/fields.h"
 
 #define GSD_NO_FIELD UINT32_MAX /**< this version has no such field */
@@ -45,6 +46,12 @@ GSD_MUST_CHECK struct gsd_error *gsd_layout_queries(unsigned go_minor, struct gs
  */
 GSD_MUST_CHECK struct gsd_error *gsd_layout_make(unsigned go_minor, const struct gsd_field *fields, size_t count,
 						 struct gsd_layout *layout_ret);
+
+/** The word at @p offset of a struct; 0 when this version has no such field. */
+static inline uint64_t gsd_layout_word(const uint8_t *bytes, uint32_t offset)
+{
+	return offset == GSD_NO_FIELD ? 0 : gsd_u64_at(bytes, offset);
+}
 
 /** Bytes of a g that must be read to see every field of the layout. */
 size_t gsd_layout_g_bytes(const struct gsd_layout *layout);

@@ -51,20 +51,15 @@ struct batch {
 
 /* ---- headers ---- */
 
-static uint64_t field(const uint8_t *g, uint32_t offset)
-{
-	return offset == GSD_NO_FIELD ? 0 : gsd_u64_at(g, offset);
-}
-
 static struct view view_of(const struct gsd_reread *how, const uint8_t *g)
 {
 	const struct gsd_layout *layout = how->layout;
 	return (struct view){.sight = gsd_sight_of(how->sights, g),
-			     .m = field(g, layout->m),
-			     .syscall_sp = field(g, layout->syscallsp),
-			     .syscall_pc = field(g, layout->syscallpc),
-			     .syscall_bp = field(g, layout->syscallbp),
-			     .scanned = (field(g, layout->atomicstatus) & GSD_STATUS_SCAN_BIT) != 0,
+			     .m = gsd_layout_word(g, layout->m),
+			     .syscall_sp = gsd_layout_word(g, layout->syscallsp),
+			     .syscall_pc = gsd_layout_word(g, layout->syscallpc),
+			     .syscall_bp = gsd_layout_word(g, layout->syscallbp),
+			     .scanned = (gsd_layout_word(g, layout->atomicstatus) & GSD_STATUS_SCAN_BIT) != 0,
 			     .read = true};
 }
 
@@ -204,7 +199,8 @@ static struct gsd_error *take(struct batch *batch, size_t i, const uint8_t *head
 	struct gsd_copied_goroutine copy = {.address = batch->table->addresses[item->entry],
 					    .g = header,
 					    .outcome = item->outcome,
-					    .m_address = header == NULL ? 0 : field(header, batch->how->layout->m),
+					    .m_address =
+						    header == NULL ? 0 : gsd_layout_word(header, batch->how->layout->m),
 					    .stack = {.start = batch->ranges[i].address,
 						      .bytes = batch->ranges[i].buffer,
 						      .length = batch->ranges[i].length}};
