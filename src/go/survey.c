@@ -11,14 +11,14 @@
 #include "go/m_list.h"
 #include "go/marks.h"
 #include "go/reread.h"
+#include "go/still_stacks.h"
 #include "go/survey_table.h"
 
-#define CHUNK_STACK_BYTES ((size_t)8 << 20) /* stacks of a chunk; a larger one is read while it is walked */
-#define MAX_STEPS         65536             /* goroutines that are looked at for a single step, in a round */
-#define STEPS_AT_ONCE     64
-#define MAX_HANDED_OUT    ((size_t)1 << 17) /* goids that are followed, in a round */
-#define MOVED_AT_ONCE     64                /* goroutines of which the first look reads the stacks again */
-#define MOVED_AGAIN       3                 /* ... and how often */
+#define MAX_STEPS      65536 /* goroutines that are looked at for a single step, in a round */
+#define STEPS_AT_ONCE  64
+#define MAX_HANDED_OUT ((size_t)1 << 17) /* goids that are followed, in a round */
+#define MOVED_AT_ONCE  64                /* goroutines of which the first look reads the stacks again */
+#define MOVED_AGAIN    3                 /* ... and how often */
 
 /* A goroutine that may have made one step: its header after the stop. */
 struct step {
@@ -43,10 +43,7 @@ struct gsd_survey {
 	uint64_t corostart; /* entry of runtime.corostart; 0: there is none */
 
 	struct gsd_survey_table table;
-	uint8_t *stack_bytes;            /* CHUNK_STACK_BYTES */
-	struct gsd_stack_stream *stream; /* for a stack that does not fit in there */
-	struct gsd_copied_goroutine copies[GSD_CHUNK_SLOTS];
-	struct gsd_range stack_ranges[GSD_CHUNK_SLOTS];
+	struct gsd_still_stacks *stacks; /* room for those of a chunk */
 
 	struct gsd_u64_array ms; /* allm before the stop */
 	uint64_t *busy;          /* addresses for the plan */
@@ -85,12 +82,12 @@ struct gsd_error *gsd_survey_create(const struct gsd_runtime *runtime, struct gs
 	survey->memory = memory;
 	survey->sights = gsd_sights_of(&runtime->layout);
 	(void)gsd_code_function_named(runtime->code, "runtime.corostart", &survey->corostart, &end);
-	survey->stack_bytes = malloc(CHUNK_STACK_BYTES);
-	survey->stream = gsd_stack_stream_create(memory);
 	survey->seen = gsd_hash_create(64);
-	struct gsd_error *error = gsd_survey_table_init(&survey->table, memory, gsd_layout_g_bytes(&runtime->layout));
-	if (error == NULL && (survey->seen == NULL || survey->stack_bytes == NULL || survey->stream == NULL))
-		error = gsd_error_no_memory();
+	struct gsd_error *error = survey->seen == NULL ? gsd_error_no_memory() : NULL;
+	if (error == NULL)
+		error = gsd_survey_table_init(&survey->table, memory, gsd_layout_g_bytes(&runtime->layout));
+	if (error == NULL)
+		error = gsd_still_stacks_create(analyst, memory, &runtime->layout, GSD_CHUNK_SLOTS, &survey->stacks);
 	if (error != NULL)
 		gsd_survey_destroy(survey);
 	else
@@ -103,8 +100,7 @@ void gsd_survey_destroy(struct gsd_survey *survey)
 	if (survey == NULL)
 		return;
 	gsd_survey_table_free(&survey->table);
-	free(survey->stack_bytes);
-	gsd_stack_stream_destroy(survey->stream);
+	gsd_still_stacks_destroy(survey->stacks);
 	gsd_u64_array_free(&survey->ms);
 	free(survey->busy);
 	free(survey->fixed);
@@ -139,110 +135,6 @@ static struct gsd_error *notice(struct gsd_survey *survey, const struct gsd_sigh
 
 /* ---- the first look ---- */
 
-/* What a stack's range is; false when there is none to read. */
-static bool stack_range(const struct gsd_sight *sight, enum gsd_stack_outcome *outcome_ret)
-{
-	*outcome_ret = GSD_STACK_BAD;
-	if (sight->low >= sight->high || sight->sp <= sight->low || sight->sp > sight->high)
-		return false;
-	*outcome_ret = GSD_STACK_TOO_LARGE;
-	if (sight->high - sight->sp > GSD_MAX_STACK_BYTES)
-		return false;
-	*outcome_ret = GSD_STACK_READ;
-	return true;
-}
-
-static bool is_huge(const struct gsd_sight *sight)
-{
-	enum gsd_stack_outcome outcome;
-	return stack_range(sight, &outcome) && sight->high - sight->sp > CHUNK_STACK_BYTES;
-}
-
-/*
- * Plans the stacks of a chunk's entries, as far as their bytes go; returns how many entries that covers, at least one.
- * Huge ones are left out.
- */
-static size_t plan_stacks(struct gsd_survey *survey, const struct gsd_sight *sights, size_t count)
-{
-	size_t bytes = 0;
-	for (size_t i = 0; i < count; i++) {
-		const struct gsd_sight *sight = &sights[i];
-		struct gsd_copied_goroutine *copy = &survey->copies[i];
-		*copy = (struct gsd_copied_goroutine){0};
-		survey->stack_ranges[i] = (struct gsd_range){0};
-		if (!sight->settleable || sight->dead || !stack_range(sight, &copy->outcome) || is_huge(sight))
-			continue;
-		size_t length = (size_t)(sight->high - sight->sp);
-		if (bytes + length > CHUNK_STACK_BYTES) {
-			return i;
-		}
-		survey->stack_ranges[i] = (struct gsd_range){.address = sight->sp, .length = length};
-		bytes += length;
-	}
-	return count;
-}
-
-/* Reads the planned stacks of @p count entries and finds them their place. */
-static void read_stacks(struct gsd_survey *survey, size_t count)
-{
-	uint8_t *buffer = survey->stack_bytes;
-	for (size_t i = 0; i < count; i++) {
-		struct gsd_range *range = &survey->stack_ranges[i];
-		range->buffer = buffer;
-		buffer += range->length;
-		survey->copies[i].stack = (struct gsd_stack_view){
-			.start = range->address, .bytes = range->buffer, .length = range->length};
-	}
-	gsd_memory_read_ranges(survey->memory, survey->stack_ranges, count);
-	for (size_t i = 0; i < count; i++)
-		if (survey->copies[i].outcome == GSD_STACK_READ && survey->stack_ranges[i].errnum != 0)
-			survey->copies[i].outcome = GSD_STACK_UNMAPPED;
-}
-
-/* Makes a goroutine of a copy between two equal sights. */
-static struct gsd_error *make_goroutine(struct gsd_survey *survey, struct gsd_copied_goroutine *copy, uint64_t address,
-					const uint8_t *header, struct gsd_goroutine *goroutine_ret)
-{
-	static const struct gsd_threads no_threads = {0};
-	const struct gsd_around around = {.threads = &no_threads};
-	bool there;
-	copy->address = address;
-	copy->g = header;
-	GSD_TRY(gsd_analyst_goroutine(survey->analyst, copy, &around, goroutine_ret, &there));
-	goroutine_ret->scan = false; /* whether it was being scanned at the stop is not known */
-	return NULL;
-}
-
-/*
- * Walks a stack that is too large to be copied, with two readings of the header around that. @p same_ret: both still
- * are @p sight.
- */
-static struct gsd_error *stream_goroutine(struct gsd_survey *survey, uint64_t address, const struct gsd_sight *sight,
-					  struct gsd_goroutine *goroutine_ret, bool *same_ret)
-{
-	uint8_t *headers = malloc(2 * survey->table.header_size);
-	struct gsd_range ranges[2];
-	struct gsd_copied_goroutine copy = {
-		.outcome = GSD_STACK_READ,
-		.stack = gsd_stack_stream_view(survey->stream, sight->sp, (size_t)(sight->high - sight->sp))};
-	struct gsd_error *error = headers == NULL ? gsd_error_no_memory() : NULL;
-	*same_ret = error == NULL;
-	for (size_t i = 0; i < 2 && error == NULL && *same_ret; i++) {
-		ranges[i] = (struct gsd_range){.address = address,
-					       .length = survey->table.header_size,
-					       .buffer = headers + i * survey->table.header_size};
-		gsd_memory_read_ranges(survey->memory, &ranges[i], 1);
-		struct gsd_sight now = {0};
-		if (ranges[i].errnum == 0)
-			now = gsd_sight_of(&survey->sights, ranges[i].buffer);
-		*same_ret = gsd_sight_equal(sight, &now);
-		if (i == 0 && *same_ret)
-			error = make_goroutine(survey, &copy, address, headers, goroutine_ret);
-	}
-	free(headers);
-	return error;
-}
-
 /* Takes in one entry of the chunk, which was seen before and after its stack was read. */
 static struct gsd_error *take_first_sight(struct gsd_survey *survey, size_t i, const struct gsd_sight *before)
 {
@@ -265,12 +157,9 @@ static struct gsd_error *take_first_sight(struct gsd_survey *survey, size_t i, c
 		return NULL;
 	bool still = true;
 	struct gsd_error *error = NULL;
-	if (is_huge(&after) && !after.dead)
-		error = stream_goroutine(survey, survey->table.addresses[index], &after,
-					 &survey->table.goroutines[index], &still);
-	else if (!after.dead)
-		error = make_goroutine(survey, &survey->copies[i], survey->table.addresses[index], header,
-				       &survey->table.goroutines[index]);
+	if (!after.dead)
+		error = gsd_still_stacks_walk(survey->stacks, i, survey->table.addresses[index], header,
+					      &survey->table.goroutines[index], &still);
 	slot->state = error == NULL && still ? GSD_SLOT_STILL : GSD_SLOT_BUSY;
 	slot->scan_done = after.scan_done;
 	return error;
@@ -288,10 +177,10 @@ static struct gsd_error *look_first(struct gsd_survey *survey, size_t first, siz
 		sights[i] = header == NULL ? (struct gsd_sight){0} : gsd_sight_of(&survey->sights, header);
 		GSD_TRY(notice(survey, &sights[i]));
 	}
-	size_t count = plan_stacks(survey, sights, chunk->count);
+	size_t count = gsd_still_stacks_plan(survey->stacks, sights, chunk->count);
 	if (count < chunk->count)
 		gsd_survey_table_make_chunk(&survey->table, first, count);
-	read_stacks(survey, count);
+	gsd_still_stacks_read(survey->stacks, count);
 	gsd_survey_table_read_chunk(&survey->table, 1);
 	for (size_t i = 0; i < count; i++)
 		GSD_TRY(take_first_sight(survey, i, &sights[i]));
@@ -666,54 +555,64 @@ static bool same_goroutine(const struct gsd_goroutine *left, const struct gsd_go
 	       left->unreadable == GSD_READABLE && right->unreadable == GSD_READABLE;
 }
 
-/* Reads the stacks of @p count steps again, with their headers around them, and settles those that have not changed. */
-static struct gsd_error *settle_steps(struct gsd_survey *survey, const struct step *steps, size_t count)
+/* Settles a step whose stack was read again, if its @p header behind that and the stack have not changed. */
+static struct gsd_error *settle_step(struct gsd_survey *survey, const struct step *step, size_t i,
+				     const uint8_t *header)
 {
+	struct gsd_survey_slot *slot = &survey->table.slots[step->slot];
+	struct gsd_goroutine *before = &survey->table.goroutines[step->slot];
+	struct gsd_goroutine now = {0};
+	struct gsd_sight again = gsd_sight_of(&survey->sights, header);
+	bool same;
+	if (!gsd_sight_equal(&step->sight, &again) || (!survey->no_collection && again.scan_done != slot->scan_done))
+		return NULL;
+	GSD_TRY(gsd_still_stacks_walk(survey->stacks, i, survey->table.addresses[step->slot], header, &now, &same));
+	/* A set of labels that was dropped may be another one's place after a collection. */
+	bool same_labels = now.labels == GSD_NO_LABELS || same_cycle(survey);
+	if (!same || !same_goroutine(before, &now) || !same_labels ||
+	    !gsd_analyst_same_values(survey->analyst, before, &now))
+		return NULL;
+	slot->outcome = GSD_OUTCOME_THERE;
+	slot->stepped = true;
+	slot->validator = again.validator;
+	*before = now;
+	before->wait_since = 0; /* of which of the two waits is not known */
+	return NULL;
+}
+
+/* Reads the stacks of @p count steps again, and their headers behind that, into @p bytes. */
+static struct gsd_error *settle_batch(struct gsd_survey *survey, const struct step *steps, size_t count, uint8_t *bytes)
+{
+	struct gsd_sight sights[STEPS_AT_ONCE] = {0};
 	struct gsd_range headers[STEPS_AT_ONCE];
-	uint8_t *bytes = malloc(count * survey->table.header_size);
-	struct gsd_sight *sights = calloc(count, sizeof *sights);
-	struct gsd_error *error = bytes == NULL || sights == NULL ? gsd_error_no_memory() : NULL;
-	for (size_t i = 0; i < count && error == NULL; i++)
+	for (size_t i = 0; i < count; i++)
 		sights[i] = steps[i].sight;
-	if (error == NULL && plan_stacks(survey, sights, count) == count)
-		read_stacks(survey, count);
-	else
-		count = 0; /* many megabytes: the next stop reads them */
-	for (size_t i = 0; i < count && error == NULL; i++)
+	if (gsd_still_stacks_plan(survey->stacks, sights, count) < count)
+		return NULL; /* many megabytes: the next stop reads them */
+	gsd_still_stacks_read(survey->stacks, count);
+	for (size_t i = 0; i < count; i++)
 		headers[i] = (struct gsd_range){.address = survey->table.addresses[steps[i].slot],
 						.length = survey->table.header_size,
 						.buffer = bytes + i * survey->table.header_size};
-	if (error == NULL)
-		gsd_memory_read_ranges(survey->memory, headers, count);
-	for (size_t i = 0; i < count && error == NULL; i++) {
-		struct gsd_survey_slot *slot = &survey->table.slots[steps[i].slot];
-		struct gsd_goroutine *before = &survey->table.goroutines[steps[i].slot];
-		struct gsd_goroutine now = {0};
-		if (headers[i].errnum != 0)
-			continue;
-		struct gsd_sight again = gsd_sight_of(&survey->sights, headers[i].buffer);
-		if (!gsd_sight_equal(&steps[i].sight, &again) ||
-		    (!survey->no_collection && again.scan_done != slot->scan_done))
-			continue;
-		bool same = true;
-		if (is_huge(&again))
-			error = stream_goroutine(survey, survey->table.addresses[steps[i].slot], &again, &now, &same);
-		else
-			error = make_goroutine(survey, &survey->copies[i], survey->table.addresses[steps[i].slot],
-					       headers[i].buffer, &now);
-		/* A set of labels that was dropped may be another one's place after a collection. */
-		bool same_labels = now.labels == GSD_NO_LABELS || same_cycle(survey);
-		if (error != NULL || !same || !same_goroutine(before, &now) || !same_labels ||
-		    !gsd_analyst_same_values(survey->analyst, before, &now))
-			continue;
-		slot->outcome = GSD_OUTCOME_THERE;
-		slot->stepped = true;
-		slot->validator = again.validator;
-		*before = now;
-		before->wait_since = 0; /* of which of the two waits is not known */
+	gsd_memory_read_ranges(survey->memory, headers, count);
+	for (size_t i = 0; i < count; i++)
+		if (headers[i].errnum == 0)
+			GSD_TRY(settle_step(survey, &steps[i], i, headers[i].buffer));
+	return NULL;
+}
+
+static struct gsd_error *settle_steps(struct gsd_survey *survey)
+{
+	const struct step_array *steps = &survey->steps;
+	if (steps->count == 0)
+		return NULL;
+	uint8_t *bytes = calloc(STEPS_AT_ONCE, survey->table.header_size);
+	struct gsd_error *error = bytes == NULL ? gsd_error_no_memory() : NULL;
+	for (size_t i = 0; i < steps->count && error == NULL && steps_are_believed(survey); i += STEPS_AT_ONCE) {
+		size_t left = steps->count - i;
+		error = settle_batch(survey, steps->items + i, left < STEPS_AT_ONCE ? left : STEPS_AT_ONCE, bytes);
 	}
 	free(bytes);
-	free(sights);
 	return error;
 }
 
@@ -735,10 +634,7 @@ struct gsd_error *gsd_survey_after_stop(struct gsd_survey *survey, size_t *ambig
 	survey->steps.count = 0;
 	GSD_TRY(look_at_all(survey, visit_after));
 	gsd_marks_read(survey->memory, &survey->after);
-	for (size_t i = 0; i < survey->steps.count && steps_are_believed(survey); i += STEPS_AT_ONCE) {
-		size_t left = survey->steps.count - i;
-		GSD_TRY(settle_steps(survey, survey->steps.items + i, left < STEPS_AT_ONCE ? left : STEPS_AT_ONCE));
-	}
+	GSD_TRY(settle_steps(survey));
 	/* What happened while the steps were looked at counts too. */
 	gsd_marks_read(survey->memory, &survey->after);
 	bool births = survey->recent.known && survey->recent.not_found == 0 &&
