@@ -254,6 +254,16 @@ static void one_whose_stack_moves_each_time_it_is_read_is_busy(void **state)
 	drop(replay);
 }
 
+/* Goroutine 2 is in b during the stop only, with the same registers: that it was there is known from the stop alone. */
+static void assert_the_stop_reads(struct replay *replay, size_t g)
+{
+	park_in(replay, g, OF_B);
+	stop(replay);
+	park_in(replay, g, OF_A);
+	assert_int_equal(settle(replay), 0);
+	assert_parked_in(replay, 2, OF_B);
+}
+
 static void what_an_m_says_it_runs_is_read_though_it_looked_still(void **state)
 {
 	(void)state;
@@ -263,11 +273,7 @@ static void what_an_m_says_it_runs_is_read_though_it_looked_still(void **state)
 	begin(replay);
 	assert_int_equal(before(replay), 0);
 	set_curg(replay, 1, g_address(g));
-	park_in(replay, g, OF_B); /* the same registers */
-	stop(replay);
-	park_in(replay, g, OF_A);
-	assert_int_equal(settle(replay), 0);
-	assert_parked_in(replay, 2, OF_B);
+	assert_the_stop_reads(replay, g);
 	assert_parked_in(replay, 1, OF_A);
 	assert_int_equal(replay->figures.read_at_stop, 1);
 	drop(replay);
@@ -282,11 +288,7 @@ static void what_a_new_m_runs_is_read_too(void **state)
 	assert_int_equal(before(replay), 0);
 	put_m_at_head(replay, 2);
 	set_curg(replay, 2, g_address(g));
-	park_in(replay, g, OF_B);
-	stop(replay);
-	park_in(replay, g, OF_A);
-	assert_int_equal(settle(replay), 0);
-	assert_parked_in(replay, 2, OF_B);
+	assert_the_stop_reads(replay, g);
 	drop(replay);
 }
 
@@ -302,11 +304,7 @@ static void an_m_that_goes_away_between_leaves_the_list_to_the_stop(void **state
 	assert_int_equal(before(replay), 0);
 	set_variable(replay, ALLM, m_address(0));
 	set_curg(replay, 1, g_address(g));
-	park_in(replay, g, OF_B);
-	stop(replay);
-	park_in(replay, g, OF_A);
-	assert_int_equal(settle(replay), 0);
-	assert_parked_in(replay, 2, OF_B);
+	assert_the_stop_reads(replay, g);
 	drop(replay);
 }
 
@@ -322,11 +320,7 @@ static void what_an_m_runs_that_was_overlooked_is_read(void **state)
 	assert_int_equal(before(replay), 0);
 	set_field(m, layout_of(replay)->m_alllink, m_address(1), 8);
 	set_curg(replay, 1, g_address(g));
-	park_in(replay, g, OF_B);
-	stop(replay);
-	park_in(replay, g, OF_A);
-	assert_int_equal(settle(replay), 0);
-	assert_parked_in(replay, 2, OF_B);
+	assert_the_stop_reads(replay, g);
 	drop(replay);
 }
 

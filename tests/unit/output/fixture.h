@@ -3,6 +3,7 @@
 #ifndef GSD_TEST_OUTPUT_FIXTURE_H
 #define GSD_TEST_OUTPUT_FIXTURE_H
 
+#include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -114,6 +115,29 @@ static inline struct gsd_error *table_creator(void *context, uint64_t pc, struct
 
 static const struct gsd_location_source table_source = {.locate = table_locate, .creator = table_creator};
 
+/* Every stack is one frame, of a function that is called what the context says. */
+static inline struct gsd_error *named_locate(void *context, const struct gsd_stack *stack,
+					     struct gsd_location_list *list)
+{
+	static struct gsd_line line = {"", "", 0, 0, 0};
+	static const struct gsd_location location = {.index = 0, .address = 1, .lines = &line, .line_count = 1};
+	(void)stack;
+	line.function = context;
+	if (list->capacity == 0) {
+		list->items = malloc(sizeof *list->items);
+		assert_non_null(list->items);
+		list->capacity = 1;
+	}
+	list->items[0] = &location;
+	list->count = 1;
+	return NULL;
+}
+
+static inline struct gsd_location_source named_source(const char *name)
+{
+	return (struct gsd_location_source){.locate = named_locate, .creator = table_creator, .context = (void *)name};
+}
+
 /* Stacks that the tests use; each stack of a snapshot is one of them. */
 #define STACK(...)                                                                                                     \
 	{                                                                                                              \
@@ -155,6 +179,38 @@ static inline struct gsd_snapshot_mapping *program_mappings(void)
 		.time_monotonic_ns = UINT64_C(900) * 60 * 1000000000, .go_minor = 26, .go_version = "go1.26.8",        \
 		.exe = "/src/app/server", .pid = 4242                                                                  \
 	}
+
+/* A sink that has room for so many bytes. */
+struct full_sink {
+	struct gsd_sink sink;
+	size_t room;
+};
+
+static inline struct gsd_error *full_write(struct gsd_sink *sink, const void *bytes, size_t length)
+{
+	(void)bytes;
+	struct full_sink *full = (struct full_sink *)sink;
+	if (length > full->room)
+		return gsd_error_create(GSD_ERROR_IO, ENOSPC, "write there");
+	full->room -= length;
+	return NULL;
+}
+
+/* What a sink says that has room for @p room bytes comes back from the format that @p write writes. */
+static inline void assert_hands_on_what_the_sink_says(
+	struct gsd_error *(*write)(const struct gsd_snapshot *snapshot, const struct gsd_location_source *source,
+				   struct gsd_sink *sink),
+	size_t room)
+{
+	struct gsd_stack stacks[] = {STACK(WORKER)};
+	struct gsd_goroutine goroutines[] = {{.goid = 1, .labels = GSD_NO_LABELS}};
+	struct gsd_snapshot snapshot = SNAPSHOT(goroutines, stacks);
+	struct full_sink full = {.sink = {.write = full_write}, .room = room};
+	struct gsd_error *error = write(&snapshot, &table_source, &full.sink);
+	assert_non_null(error);
+	assert_int_equal(gsd_error_errno(error), ENOSPC);
+	gsd_error_destroy(error);
+}
 
 static inline void assert_success(struct gsd_error *error)
 {

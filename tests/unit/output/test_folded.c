@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "output/folded.h"
 
-#include <errno.h>
-
 #include "fixture.h"
 
 static void assert_written(const struct gsd_snapshot *snapshot, const struct gsd_location_source *source,
@@ -80,22 +78,6 @@ static void nothing_is_no_line(void **state)
 
 /* ---- names that are not what they seem ---- */
 
-static struct gsd_line named_line = {"", "", 0, 0, 0};
-static const struct gsd_location named = {.index = 0, .address = 1, .lines = &named_line, .line_count = 1};
-
-static struct gsd_error *locate_named(void *context, const struct gsd_stack *stack, struct gsd_location_list *list)
-{
-	(void)context, (void)stack;
-	if (list->capacity == 0) {
-		list->items = malloc(sizeof *list->items);
-		assert_non_null(list->items);
-		list->capacity = 1;
-	}
-	list->items[0] = &named;
-	list->count = 1;
-	return NULL;
-}
-
 static void no_name_parts_a_line_or_passes_for_a_count(void **state)
 {
 	(void)state;
@@ -112,33 +94,19 @@ static void no_name_parts_a_line_or_passes_for_a_count(void **state)
 		{"x12", "x12 1\n"},
 		{"\xc3\xa9 \xe4\xb8\x96", "\xc3\xa9 \xe4\xb8\x96 1\n"},
 	};
-	const struct gsd_location_source source = {.locate = locate_named, .creator = table_creator};
 	struct gsd_stack stacks[] = {STACK(0)};
 	struct gsd_goroutine goroutines[] = {{.labels = GSD_NO_LABELS}};
 	struct gsd_snapshot snapshot = SNAPSHOT(goroutines, stacks);
 	for (size_t i = 0; i < GSD_ARRAY_SIZE(names); i++) {
-		named_line.function = names[i][0];
+		const struct gsd_location_source source = named_source(names[i][0]);
 		assert_written(&snapshot, &source, names[i][1]);
 	}
-}
-
-static struct gsd_error *full(struct gsd_sink *sink, const void *bytes, size_t length)
-{
-	(void)sink, (void)bytes, (void)length;
-	return gsd_error_create(GSD_ERROR_IO, ENOSPC, "write");
 }
 
 static void what_the_sink_says_is_handed_on(void **state)
 {
 	(void)state;
-	struct gsd_stack stacks[] = {STACK(WORKER)};
-	struct gsd_goroutine goroutines[] = {{.labels = GSD_NO_LABELS}};
-	struct gsd_snapshot snapshot = SNAPSHOT(goroutines, stacks);
-	struct gsd_sink sink = {.write = full};
-	struct gsd_error *error = gsd_write_folded_from(&snapshot, &table_source, &sink);
-	assert_non_null(error);
-	assert_int_equal(gsd_error_errno(error), ENOSPC);
-	gsd_error_destroy(error);
+	assert_hands_on_what_the_sink_says(gsd_write_folded_from, 0);
 }
 
 int main(void)

@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "output/html.h"
 
-#include <errno.h>
-
 #include "fixture.h"
 
 /* The data of the page that the snapshot gives, NUL-terminated; to be freed. */
@@ -94,23 +92,10 @@ static void no_string_of_the_program_leaves_the_data(void **state)
 	free(data);
 }
 
-static struct gsd_error *full(struct gsd_sink *sink, const void *bytes, size_t length)
-{
-	(void)sink, (void)bytes, (void)length;
-	return gsd_error_create(GSD_ERROR_IO, ENOSPC, "write");
-}
-
 static void what_the_sink_says_is_handed_on(void **state)
 {
 	(void)state;
-	struct gsd_stack stacks[] = {STACK(WORKER)};
-	struct gsd_goroutine goroutines[] = {{.labels = GSD_NO_LABELS}};
-	struct gsd_snapshot snapshot = SNAPSHOT(goroutines, stacks);
-	struct gsd_sink sink = {.write = full};
-	struct gsd_error *error = gsd_write_html_from(&snapshot, &table_source, &sink);
-	assert_non_null(error);
-	assert_int_equal(gsd_error_errno(error), ENOSPC);
-	gsd_error_destroy(error);
+	assert_hands_on_what_the_sink_says(gsd_write_html_from, 0);
 }
 
 int main(void)

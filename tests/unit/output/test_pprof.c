@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "output/pprof.h"
 
-#include <errno.h>
 #include <stdio.h>
 
 #include "fixture.h"
@@ -319,32 +318,10 @@ static void bytes_that_are_no_utf8_become_replacement_characters(void **state)
 }
 
 /* A sink that takes a number of bytes and then no more. */
-struct full_sink {
-	struct gsd_sink sink;
-	size_t room;
-};
-
-static struct gsd_error *full_write(struct gsd_sink *sink, const void *bytes, size_t length)
-{
-	(void)bytes;
-	struct full_sink *full = (struct full_sink *)sink;
-	if (length > full->room)
-		return gsd_error_create(GSD_ERROR_IO, ENOSPC, "write there");
-	full->room -= length;
-	return NULL;
-}
-
 static void what_the_sink_says_is_handed_on(void **state)
 {
 	(void)state;
-	struct gsd_stack stacks[] = {STACK(WORKER)};
-	struct gsd_goroutine goroutines[] = {{.labels = GSD_NO_LABELS}};
-	struct gsd_snapshot snapshot = SNAPSHOT(goroutines, stacks);
-	struct full_sink full = {.sink = {.write = full_write}, .room = 20};
-	struct gsd_error *error = gsd_write_pprof_from(&snapshot, &table_source, &full.sink);
-	assert_non_null(error);
-	assert_int_equal(gsd_error_errno(error), ENOSPC);
-	gsd_error_destroy(error);
+	assert_hands_on_what_the_sink_says(gsd_write_pprof_from, 20);
 }
 
 static struct gsd_error *locate_nothing(void *context, const struct gsd_stack *stack, struct gsd_location_list *list)

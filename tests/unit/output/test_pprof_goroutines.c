@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-#include <errno.h>
 
 #include "fixture.h"
 #include "output/pprof.h"
@@ -151,23 +150,10 @@ static void labels_of_the_program_are_kept_and_never_pass_for_ours(void **state)
 	profile_destroy(profile);
 }
 
-static struct gsd_error *full(struct gsd_sink *sink, const void *bytes, size_t length)
-{
-	(void)sink, (void)bytes, (void)length;
-	return gsd_error_create(GSD_ERROR_IO, ENOSPC, "write");
-}
-
 static void what_the_sink_says_is_handed_on(void **state)
 {
 	(void)state;
-	struct gsd_stack stacks[] = {STACK(WORKER)};
-	struct gsd_goroutine goroutines[] = {{.goid = 1, .labels = GSD_NO_LABELS}};
-	struct gsd_snapshot snapshot = SNAPSHOT(goroutines, stacks);
-	struct gsd_sink sink = {.write = full};
-	struct gsd_error *error = gsd_write_pprof_goroutines_from(&snapshot, &table_source, &sink);
-	assert_non_null(error);
-	assert_int_equal(gsd_error_errno(error), ENOSPC);
-	gsd_error_destroy(error);
+	assert_hands_on_what_the_sink_says(gsd_write_pprof_goroutines_from, 0);
 }
 
 int main(void)

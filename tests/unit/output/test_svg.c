@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "output/svg.h"
 
-#include <errno.h>
 #include <stdio.h>
 
 #include "fixture.h"
@@ -141,22 +140,6 @@ static void nothing_is_one_box(void **state)
 
 /* ---- names that are not what they seem ---- */
 
-static struct gsd_line named_line = {"", "", 0, 0, 0};
-static const struct gsd_location named = {.index = 0, .address = 1, .lines = &named_line, .line_count = 1};
-
-static struct gsd_error *locate_named(void *context, const struct gsd_stack *stack, struct gsd_location_list *list)
-{
-	(void)context, (void)stack;
-	if (list->capacity == 0) {
-		list->items = malloc(sizeof *list->items);
-		assert_non_null(list->items);
-		list->capacity = 1;
-	}
-	list->items[0] = &named;
-	list->count = 1;
-	return NULL;
-}
-
 static void no_name_is_markup_or_what_xml_forbids(void **state)
 {
 	(void)state;
@@ -171,13 +154,12 @@ static void no_name_is_markup_or_what_xml_forbids(void **state)
 		{"\xe2\x80\xae", "\\u{202e}"},
 		{"\xc3\xa9 \xe4\xb8\x96", "\xc3\xa9 \xe4\xb8\x96"},
 	};
-	const struct gsd_location_source source = {.locate = locate_named, .creator = table_creator};
 	struct gsd_stack stacks[] = {STACK(0)};
 	struct gsd_goroutine goroutines[] = {{.labels = GSD_NO_LABELS}};
 	struct gsd_snapshot snapshot = SNAPSHOT(goroutines, stacks);
 	for (size_t i = 0; i < GSD_ARRAY_SIZE(names); i++) {
 		char expected[256];
-		named_line.function = names[i][0];
+		const struct gsd_location_source source = named_source(names[i][0]);
 		snapshot.exe = names[i][0];
 		snprintf(expected, sizeof expected, "<title>%s\n1 goroutine, 100 %%</title>", names[i][1]);
 		char *picture = picture_from(&snapshot, &source);
@@ -186,23 +168,10 @@ static void no_name_is_markup_or_what_xml_forbids(void **state)
 	}
 }
 
-static struct gsd_error *full(struct gsd_sink *sink, const void *bytes, size_t length)
-{
-	(void)sink, (void)bytes, (void)length;
-	return gsd_error_create(GSD_ERROR_IO, ENOSPC, "write");
-}
-
 static void what_the_sink_says_is_handed_on(void **state)
 {
 	(void)state;
-	struct gsd_stack stacks[] = {STACK(WORKER)};
-	struct gsd_goroutine goroutines[] = {{.labels = GSD_NO_LABELS}};
-	struct gsd_snapshot snapshot = SNAPSHOT(goroutines, stacks);
-	struct gsd_sink sink = {.write = full};
-	struct gsd_error *error = gsd_write_svg_from(&snapshot, &table_source, &sink);
-	assert_non_null(error);
-	assert_int_equal(gsd_error_errno(error), ENOSPC);
-	gsd_error_destroy(error);
+	assert_hands_on_what_the_sink_says(gsd_write_svg_from, 0);
 }
 
 int main(void)

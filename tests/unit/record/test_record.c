@@ -367,12 +367,17 @@ static void file_minimum(struct file *file)
 	file_rows(file, GSD_TABLE_MODULES, &module, 1);
 }
 
+static void file_free(struct file *file)
+{
+	gsd_block_writer_destroy(file->writer);
+	gsd_memory_sink_free(&file->sink);
+}
+
 static struct gsd_error *file_read(struct file *file, struct gsd_loaded_record *loaded_ret)
 {
 	assert_success(gsd_block_writer_finish(file->writer));
 	struct gsd_error *error = read_bytes(file->sink.bytes, file->sink.length, loaded_ret);
-	gsd_block_writer_destroy(file->writer);
-	gsd_memory_sink_free(&file->sink);
+	file_free(file);
 	return error;
 }
 
@@ -535,8 +540,15 @@ static void a_block_does_not_say_how_much_memory_is_taken(void **state)
 		assert_failure(read_bytes(file.sink.bytes, file.sink.length, &loaded), GSD_ERROR_CORRUPT,
 			       "block BUBL at byte 16");
 	}
-	gsd_block_writer_destroy(file.writer);
-	gsd_memory_sink_free(&file.sink);
+	file_free(&file);
+}
+
+static void file_whole(struct file *file)
+{
+	file_begin(file);
+	file_minimum(file);
+	file_rows(file, GSD_TABLE_BUBBLES, bubbles, 1);
+	assert_success(gsd_block_writer_finish(file->writer));
 }
 
 static void every_length_that_is_not_the_whole_is_refused(void **state)
@@ -544,16 +556,12 @@ static void every_length_that_is_not_the_whole_is_refused(void **state)
 	(void)state;
 	struct file file;
 	struct gsd_loaded_record loaded;
-	file_begin(&file);
-	file_minimum(&file);
-	file_rows(&file, GSD_TABLE_BUBBLES, bubbles, 1);
-	assert_success(gsd_block_writer_finish(file.writer));
+	file_whole(&file);
 	for (size_t length = 0; length < file.sink.length; length++)
 		assert_failure(read_bytes(file.sink.bytes, length, &loaded), GSD_ERROR_CORRUPT, "a file");
 	assert_success(read_bytes(file.sink.bytes, file.sink.length, &loaded));
 	gsd_loaded_record_free(&loaded);
-	gsd_block_writer_destroy(file.writer);
-	gsd_memory_sink_free(&file.sink);
+	file_free(&file);
 }
 
 static void every_byte_that_changes_is_noticed(void **state)
@@ -561,10 +569,7 @@ static void every_byte_that_changes_is_noticed(void **state)
 	(void)state;
 	struct file file;
 	struct gsd_loaded_record loaded;
-	file_begin(&file);
-	file_minimum(&file);
-	file_rows(&file, GSD_TABLE_BUBBLES, bubbles, 1);
-	assert_success(gsd_block_writer_finish(file.writer));
+	file_whole(&file);
 	for (size_t i = 0; i < file.sink.length; i++) {
 		file.sink.bytes[i] ^= 0x10;
 		struct gsd_error *error = read_bytes(file.sink.bytes, file.sink.length, &loaded);
@@ -572,8 +577,7 @@ static void every_byte_that_changes_is_noticed(void **state)
 		gsd_error_destroy(error);
 		file.sink.bytes[i] ^= 0x10;
 	}
-	gsd_block_writer_destroy(file.writer);
-	gsd_memory_sink_free(&file.sink);
+	file_free(&file);
 }
 
 int main(void)
