@@ -7,6 +7,7 @@
 #define GSD_TEST_REPLAY_H
 
 #include "go/survey.h"
+#include "go/traceback.h"
 #include "process.h"
 
 enum { GOEXIT = 0, PARK = 0x100, A = 0x200, B = 0x300, SWEEPER = 0x400, FINALIZERS = 0x500, CORO = 0x600, END = 0x700 };
@@ -101,6 +102,17 @@ static inline void put_m_at_head(struct replay *replay, size_t m)
 	set_variable(replay, ALLM, m_address(m));
 }
 
+/* Its traceback has one argument, of eight bytes (internal/abi, FUNCDATA_ArgInfo): the word above its return address.
+ */
+static inline void give_argument(struct program *program, struct made_function *function)
+{
+	function->funcdata_count = GSD_FUNCDATA_ARG_INFO + 1;
+	function->funcdata[GSD_FUNCDATA_ARG_INFO] = (uint32_t)program->gofunc.length;
+	put_u8(&program->gofunc, 0);
+	put_u8(&program->gofunc, 8);
+	put_u8(&program->gofunc, GSD_ARGUMENTS_END);
+}
+
 /* Two Ms, two Ps whose batches are [100, 116) and [120, 132). */
 static inline struct replay *make(unsigned minor, bool coroutines)
 {
@@ -111,7 +123,7 @@ static inline struct replay *make(unsigned minor, bool coroutines)
 	struct program *program = &process->program;
 	add_function(program, "runtime.goexit", GOEXIT, PARK, 0)->flags = GSD_FUNCTION_TOP_FRAME;
 	add_function(program, "main.park", PARK, A, 16);
-	add_function(program, "main.a", A, B, 16);
+	give_argument(program, add_function(program, "main.a", A, B, 16));
 	add_function(program, "main.b", B, SWEEPER, 16);
 	add_function(program, "runtime.bgsweep", SWEEPER, FINALIZERS, 16);
 	add_function(program, minor < 25 ? "runtime.runfinq" : "runtime.runFinalizers", FINALIZERS, CORO, 16);
