@@ -100,6 +100,7 @@ enum gsd_phase {
 	GSD_PHASE_LOOKING,     /**< looking at its goroutines and walking their stacks */
 	GSD_PHASE_LABELS,      /**< reading labels */
 	GSD_PHASE_NAMING,      /**< naming the functions of stacks */
+	GSD_PHASE_SELECTING,   /**< finding the goroutines that a selection leaves; once a filter */
 	GSD_PHASE_GROUPING,    /**< of an output: finding equal stacks */
 	GSD_PHASE_WRITING      /**< of an output: writing it */
 };
@@ -298,8 +299,8 @@ GSD_API GSD_MUST_CHECK struct gsd_error *gsd_selection_check(const struct gsd_se
 /**
  * Narrows @p capture to the goroutines of @p selection: from now on they are all that it counts, describes and writes.
  * The others are gone: a second selection narrows what the first one left. Threads without a goroutine go, too. The
- * figures of gsd_capture_stats() stay those of the whole capture. Errors: as gsd_selection_check(), and
- * GSD_ERROR_NO_MEMORY; the capture is as before then.
+ * figures of gsd_capture_stats() stay those of the whole capture. gsd_capture_options.progress is told how far it has
+ * come. Errors: as gsd_selection_check(), and GSD_ERROR_NO_MEMORY; the capture is as before then.
  */
 GSD_API GSD_MUST_CHECK struct gsd_error *gsd_capture_select(struct gsd_capture *capture,
 							    const struct gsd_selection *selection);

@@ -124,7 +124,10 @@ struct gsd_error *gsd_capture_select(struct gsd_capture *capture, const struct g
 	struct gsd_snapshot *snapshot = &capture->snapshot;
 	GSD_TRY(gsd_selection_check(selection, !snapshot->addresses_only));
 	struct gsd_location_source source = gsd_snapshot_locations(snapshot);
-	return gsd_select(snapshot, &source, selection, &capture->arena);
+	snapshot->meter = &capture->meter;
+	struct gsd_error *error = gsd_select(snapshot, &source, selection, &capture->arena);
+	snapshot->meter = NULL;
+	return error;
 }
 
 struct writing {
@@ -160,9 +163,8 @@ static struct gsd_error *write_format(struct gsd_sink *sink, void *context)
 {
 	const struct writing *writing = context;
 	struct gsd_capture *capture = writing->capture;
-	capture->meter =
-		(struct gsd_meter){.tell = writing->options.progress, .context = writing->options.progress_context};
-	capture->snapshot.meter = &capture->meter;
+	struct gsd_meter meter = {.tell = writing->options.progress, .context = writing->options.progress_context};
+	capture->snapshot.meter = &meter;
 	struct gsd_error *error = write_snapshot(writing, sink);
 	capture->snapshot.meter = NULL;
 	return error;

@@ -22,6 +22,7 @@ static const char *const phases[] = {
 	[GSD_PHASE_LOOKING] = "looking at goroutines",
 	[GSD_PHASE_LABELS] = "reading labels",
 	[GSD_PHASE_NAMING] = "naming functions",
+	[GSD_PHASE_SELECTING] = "selecting goroutines",
 	[GSD_PHASE_GROUPING] = "finding equal stacks",
 	[GSD_PHASE_WRITING] = "writing",
 };

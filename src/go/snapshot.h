@@ -171,7 +171,7 @@ struct gsd_snapshot {
 	const char *mode; /**< how the moment was taken: "atomic" */
 	uint64_t pid;
 	struct gsd_snapshot_selection selection;
-	struct gsd_meter *meter;   /**< of the output that is being written; NULL: nobody wants to know */
+	struct gsd_meter *meter;   /**< of the selection or output at work; NULL: nobody wants to know */
 	bool addresses_only;       /**< nothing is named: functions are "0x…" */
 	uint32_t go_frame_limit;   /**< logical frames at which Go's own profile cuts; 0: no cut was asked for */
 	uint32_t text_frame_limit; /**< the same for text, which is cut as Go does unless a depth was asked for */

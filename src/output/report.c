@@ -115,12 +115,16 @@ static struct gsd_error *add_some(struct gsd_report *report, size_t lines)
 	report->frame_limit = STACK_FRAMES;
 	GSD_TRY(add_fitting(report, lines * 2 / 3, &next));
 	gsd_text_add(&report->text, "\n");
-	uint64_t most = next < groups->count ? groups->items[next].count : 0;
-	gsd_text_add_number(&report->item, most);
-	unsigned count_column = report->item.columns < 4 ? 4 : report->item.columns;
-	gsd_text_clear(&report->item);
-	for (size_t used = lines_from(&report->text, start); next < groups->count && used + 1 < lines; used++)
-		GSD_TRY(gsd_report_add_group_line(report, &groups->items[next++], count_column));
+	size_t used = lines_from(&report->text, start);
+	size_t room = lines > used + 1 ? lines - used - 1 : 0;
+	size_t end = room < groups->count - next ? next + room : groups->count;
+	struct gsd_report_columns columns = {.count = 4};
+	for (size_t i = next; i < end; i++)
+		gsd_report_measure_group_line(report, &groups->items[i], &columns);
+	if (columns.state > report->style.width * 2 / 5)
+		columns.state = report->style.width * 2 / 5;
+	for (; next < end; next++)
+		GSD_TRY(gsd_report_add_group_line(report, &groups->items[next], &columns));
 	add_rest(report, next);
 	return NULL;
 }

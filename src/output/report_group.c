@@ -6,9 +6,8 @@
 #include "output/report_parts.h"
 
 #define INDENT           4U
-#define GAP              2U  /* between a function and its file */
+#define GAP              2U  /* between a function and its file, a state and a function */
 #define FILE_COLUMNS_MIN 28U /* a file is not squeezed below that by long function names */
-#define STATE_COLUMNS    26U /* of a group in one line: its state and age, if they are no longer */
 #define BEFORE_CREATOR   "created by "
 #define ELLIPSIS         "\xe2\x80\xa6"
 
@@ -310,25 +309,48 @@ static void make_ends(struct gsd_report *report, const struct shown *shown)
 		gsd_text_add(&report->item, shown->start.function != NULL ? " (has not run yet)" : "(has not run yet)");
 }
 
+/* "chan receive, 12 minutes" in at most @p columns: the age is whole, what leads to it is cut. */
+static void add_state(struct gsd_report *report, const struct gsd_group *group, unsigned columns)
+{
+	struct gsd_text *state = &report->item, *age = &report->function;
+	gsd_text_clear(age);
+	gsd_report_quote(state, report->groups.states.items[group->state].name);
+	(void)gsd_report_add_age(age, group->longest_wait_ns, ", ");
+	gsd_text_add_beginning(&report->text, state, columns > age->columns ? columns - age->columns : 1);
+	gsd_text_add_text(&report->text, age);
+	gsd_text_clear(state);
+}
+
+void gsd_report_measure_group_line(struct gsd_report *report, const struct gsd_group *group,
+				   struct gsd_report_columns *columns)
+{
+	struct gsd_text *item = &report->item;
+	gsd_text_add_number(item, group->count);
+	if (item->columns > columns->count)
+		columns->count = item->columns;
+	gsd_text_clear(item);
+	gsd_report_quote(item, report->groups.states.items[group->state].name);
+	(void)gsd_report_add_age(item, group->longest_wait_ns, ", ");
+	if (item->columns > columns->state)
+		columns->state = item->columns;
+	gsd_text_clear(item);
+}
+
 struct gsd_error *gsd_report_add_group_line(struct gsd_report *report, const struct gsd_group *group,
-					    unsigned count_column)
+					    const struct gsd_report_columns *columns)
 {
 	struct shown shown;
 	struct gsd_text *text = &report->text;
 	GSD_TRY(show(report, group, &shown));
 	gsd_text_add_number(&report->item, group->count);
-	gsd_text_pad(text, count_column - report->item.columns);
+	gsd_text_pad(text, columns->count - report->item.columns);
 	gsd_report_add_style(report, GSD_STYLE_BOLD);
 	gsd_text_add_text(text, &report->item);
 	gsd_report_add_style(report, GSD_STYLE_PLAIN);
 	gsd_text_clear(&report->item);
 	gsd_text_add(text, " ");
-	gsd_report_quote(&report->item, report->groups.states.items[group->state].name);
-	(void)gsd_report_add_age(&report->item, group->longest_wait_ns, ", ");
-	gsd_text_add_beginning(text, &report->item, report->style.width - count_column - 1);
-	gsd_text_clear(&report->item);
-	gsd_text_pad(text, count_column + 1 + STATE_COLUMNS);
-	gsd_text_add(text, "  ");
+	add_state(report, group, columns->state);
+	gsd_text_pad(text, columns->count + 1 + columns->state + GAP);
 	make_ends(report, &shown);
 	if (text->columns < report->style.width)
 		gsd_text_add_beginning(text, &report->item, report->style.width - text->columns);

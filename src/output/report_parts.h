@@ -48,8 +48,15 @@ GSD_MUST_CHECK struct gsd_error *gsd_report_add_summary(struct gsd_report *repor
 GSD_MUST_CHECK struct gsd_error *gsd_report_add_group(struct gsd_report *report, const struct gsd_group *group);
 /** Adds a group of threads that run no goroutine; their ids stand where those of goroutines do. */
 GSD_MUST_CHECK struct gsd_error *gsd_report_add_thread_group(struct gsd_report *report, const struct gsd_group *group);
-/** Adds a group as one line; counts end at column @p count_column. */
+/** Of groups that are shown in one line each: the columns of counts, and of states with ages. */
+struct gsd_report_columns {
+	unsigned count, state;
+};
+/** Widens @p columns to what @p group takes. */
+void gsd_report_measure_group_line(struct gsd_report *report, const struct gsd_group *group,
+				   struct gsd_report_columns *columns);
+/** Adds a group as one line. A state that does not fit into its columns is cut; a count does. */
 GSD_MUST_CHECK struct gsd_error *gsd_report_add_group_line(struct gsd_report *report, const struct gsd_group *group,
-							   unsigned count_column);
+							   const struct gsd_report_columns *columns);
 
 #endif

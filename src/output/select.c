@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "base/meter.h"
 #include "output/filter.h"
 
 /* ---- the filters ------------------------------------------------------------------------------------------------ */
@@ -41,8 +42,10 @@ static struct gsd_error *apply_filter(const struct gsd_snapshot *snapshot, const
 	struct gsd_matcher *matcher = NULL;
 	GSD_TRY(parse_filter(text, !snapshot->addresses_only, &filter));
 	struct gsd_error *error = gsd_matcher_create(filter, snapshot, source, &matcher);
+	gsd_meter_begin(snapshot->meter, GSD_PHASE_SELECTING, snapshot->goroutine_count);
 	for (size_t i = 0; i < snapshot->goroutine_count && error == NULL; i++) {
 		bool passes = false;
+		gsd_meter_count(snapshot->meter, i);
 		if (keep[i] == 0)
 			continue;
 		error = gsd_matcher_ask(matcher, &snapshot->goroutines[i], &passes);

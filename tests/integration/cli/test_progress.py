@@ -116,13 +116,22 @@ class Progress(TestCase):
     def assert_summary_only(self, text):
         """Whatever was drawn was wiped out before one line came, which is left."""
         self.assertRegex(text, r"\r +\rgostackdump: [^\r]*$")
-        self.assertRegex(screen_of(text), r"^gostackdump: \d+ goroutines? of [^\n]*\n$")
+        self.assertRegex(screen_of(text), r"^gostackdump: (\d+ of )?\d+ goroutines? of [^\n]*\n$")
 
     def test_phases_are_shown_and_go_away(self):
         text = self.dump(self.many, "--progress", "-o", self.directory / "a.jsonl", "-o", self.directory / "a.pb.gz")
         phases = phases_of(DRAWING.findall(text))
         self.assertEqual(["finding the Go runtime", "looking at goroutines", "reading labels", "naming functions", "writing",
                           "finding equal stacks"], phases)
+        self.assert_summary_only(text)
+
+    def test_a_selection_tells_how_far_it_has_come(self):
+        text = self.dump(self.many, "--progress", "--filter", "goid>100 and func=main.main.func1", "-o", self.directory / "a.pb.gz")
+        bars = [BAR.match(drawing) for drawing in DRAWING.findall(text)]
+        selecting = [bar for bar in bars if bar and bar.group(1) == "selecting goroutines"]
+        self.assertGreater(len(selecting), 0)
+        for bar in selecting:
+            self.assertGreaterEqual(int(bar.group(4)), MANY)
         self.assert_summary_only(text)
 
     def test_a_part_is_that_of_its_total_and_grows(self):

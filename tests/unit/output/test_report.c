@@ -350,19 +350,19 @@ static void a_screen_shows_the_biggest_first_and_counts_the_rest(void **state)
 			"    main.main             main.go:44\n"
 			"    created by main.main  main.go:44\n"
 			"\n"
-			"  59 waiting, 100 minutes        main.(*Pool).worker < main.main\n"
-			"  58 waiting, 100 minutes        main.(*Pool).worker\n"
-			"  57 waiting, 100 minutes        lib.call < main.main\n"
-			"  56 waiting, 100 minutes        main.(*Pool).worker < main.(*Pool).worker\n"
-			"  55 waiting, 100 minutes        main.(*Pool).worker < main.main\n"
-			"  54 waiting, 100 minutes        main.main < main.main\n"
-			"  53 waiting, 100 minutes        server.(*Connection).serveRequests < http.(*co\xe2\x80\xa6\n"
+			"  59 waiting, 100 minutes  main.(*Pool).worker < main.main\n"
+			"  58 waiting, 100 minutes  main.(*Pool).worker\n"
+			"  57 waiting, 100 minutes  lib.call < main.main\n"
+			"  56 waiting, 100 minutes  main.(*Pool).worker < main.(*Pool).worker\n"
+			"  55 waiting, 100 minutes  main.(*Pool).worker < main.main\n"
+			"  54 waiting, 100 minutes  main.main < main.main\n"
+			"  53 waiting, 100 minutes  server.(*Connection).serveRequests < http.(*conn).se\xe2\x80\xa6\n"
 			"--full shows every whole stack\n");
 	report = report_in(&snapshot, (struct gsd_report_style){.width = 80, .height = 20});
 	assert_has(report, "    created by main.main  main.go:44\n"
 			   "\n"
-			   "  59 waiting, 100 minutes        main.(*Pool).worker < main.main\n");
-	assert_has(report, "  56 waiting, 100 minutes        main.(*Pool).worker < main.(*Pool).worker\n"
+			   "  59 waiting, 100 minutes  main.(*Pool).worker < main.main\n");
+	assert_has(report, "  56 waiting, 100 minutes  main.(*Pool).worker < main.(*Pool).worker\n"
 			   "and 162 goroutines in 3 more groups; --full shows every whole stack\n");
 	for (unsigned height = 20; height < 70; height++)
 		assert_in_range(lines_of(report_in(&snapshot, (struct gsd_report_style){.height = height})), 18,
@@ -373,6 +373,63 @@ static void a_screen_shows_the_biggest_first_and_counts_the_rest(void **state)
 	assert_non_null(whole);
 	assert_string_equal(whole, report_of(&snapshot, 0, false));
 	free(whole);
+}
+
+static uint16_t reason_called(unsigned minor, const char *name)
+{
+	for (unsigned reason = 0; reason < 256; reason++)
+		if (strcmp(gsd_wait_reason_name(minor, reason), name) == 0)
+			return (uint16_t)reason;
+	fail_msg("no such reason: %s", name);
+	return 0;
+}
+
+/* Where the function begins in the line that has it, in columns. */
+static size_t column_of(const char *report, const char *line_part, const char *function)
+{
+	const char *at = strstr(report, line_part);
+	assert_non_null(at);
+	const char *found = strstr(at, function);
+	assert_non_null(found);
+	size_t columns = 0;
+	for (const char *byte = at; byte > report && byte[-1] != '\n'; at = --byte)
+		;
+	for (; at < found; at++)
+		columns += ((unsigned char)*at & 0xc0) != 0x80; /* all of them one column wide */
+	return columns;
+}
+
+static void a_long_state_is_cut_so_that_functions_stay_in_their_column(void **state)
+{
+	(void)state;
+	struct gsd_stack stacks[] = {STACK(WORKER), STACK(MAIN), STACK(LIBRARY)};
+	struct gsd_goroutine goroutines[60];
+	struct gsd_snapshot snapshot = SNAPSHOT(goroutines, stacks);
+	const uint16_t reasons[] = {reason_called(snapshot.go_minor, "chan receive"),
+				    reason_called(snapshot.go_minor, "sync.WaitGroup.Wait (durable)"),
+				    reason_called(snapshot.go_minor, "sleep")};
+	for (size_t i = 0; i < 60; i++)
+		goroutines[i] = (struct gsd_goroutine){.goid = i + 1,
+						       .stack = i < 40   ? 0
+								: i < 55 ? 1
+									 : 2,
+						       .status = WAITING,
+						       .wait_reason = reasons[i < 40   ? 0
+									      : i < 55 ? 1
+										       : 2],
+						       .wait_since = i < 55 ? 800 * MINUTE : 0,
+						       .labels = GSD_NO_LABELS};
+	struct gsd_report_style style = {.width = 80, .height = 1};
+	snapshot.goroutine_count = 60;
+	const char *report = report_in(&snapshot, style);
+	assert_has(report, "  15 sync.WaitGroup.Wai\xe2\x80\xa6, 100 minutes  main.main\n");
+	assert_int_equal(column_of(report, "   5 sleep", "lib.call"), 39);
+	assert_int_equal(column_of(report, "  15 sync.WaitGroup", "main.main"), 39);
+	style.width = 132;
+	report = report_in(&snapshot, style);
+	assert_has(report, "  15 sync.WaitGroup.Wait (durable), 100 minutes  main.main\n");
+	assert_int_equal(column_of(report, "   5 sleep", "lib.call"),
+			 column_of(report, "  15 sync.WaitGroup", "main.main"));
 }
 
 static void colour_comes_only_when_asked_for(void **state)
@@ -423,6 +480,7 @@ int main(void)
 		cmocka_unit_test(those_that_have_not_run_are_told_apart_by_their_function),
 		cmocka_unit_test(ages_are_told_in_two_digits),
 		cmocka_unit_test(a_screen_shows_the_biggest_first_and_counts_the_rest),
+		cmocka_unit_test(a_long_state_is_cut_so_that_functions_stay_in_their_column),
 		cmocka_unit_test(colour_comes_only_when_asked_for),
 		cmocka_unit_test(big_numbers_have_their_thousands_marked),
 	};
