@@ -130,6 +130,8 @@ struct gsd_capture_options {
 	bool nonblocking;            /**< never stop the target: each goroutine is consistent in itself, all of them are
 					  not of one moment, and running ones have no stack; not with native */
 	bool native;                 /**< C frames too, and threads that run no goroutine; the stop copies C stacks */
+	bool not_go;                 /**< with native: a program without Go is no GSD_ERROR_NOT_GO. Its capture has its
+					  threads and no goroutine, and an empty gsd_stats.go_version */
 	bool arguments;              /**< also the values of arguments, which GSD_FORMAT_STACKS prints */
 	bool no_symbolize;           /**< no names: functions are called by their addresses, "0x4011ab" */
 	unsigned allgs_sources;      /**< enum gsd_allgs_source bits that may be used; 0: all. For tests */
@@ -191,7 +193,8 @@ struct gsd_stats {
 	uint64_t pid;
 	uint64_t goroutines;           /**< goroutines in the capture, unreadable ones included */
 	uint64_t system_goroutines;    /**< the runtime's own, whether or not they were asked for */
-	uint64_t unreadable;           /**< goroutines whose stack could not be read: in the capture, marked */
+	uint64_t unreadable;           /**< goroutines (without Go: threads) whose stack could not be read: in the
+					    capture, marked */
 	uint64_t ambiguous;            /**< goroutines not settled at the moment: in the capture, marked */
 	uint64_t unsettled;            /**< of those: not of the moment, but read while the target ran */
 	uint64_t unread_running;       /**< of the unreadable ones: those that ran when nothing was stopped */
@@ -217,13 +220,13 @@ struct gsd_stats {
 	uint64_t unwind_fp;            /**< frames stepped by frame pointer */
 	uint64_t unwind_disagreements; /**< goroutines for which the two ways gave different stacks */
 	const char *exe;               /**< the program's path as the kernel names it; UTF-8 not guaranteed */
-	const char *go_version;        /**< as the program says it, e.g. "go1.26.8" */
+	const char *go_version;        /**< as the program says it, e.g. "go1.26.8"; "": it is not a Go program */
 	const char *comm;              /**< the process's name as the kernel has it; UTF-8 not guaranteed */
 	uint64_t time_unix_ns;         /**< wall clock of the moment; of a core: when it was last written */
 	const char *mode;              /**< "atomic"; "atomic-fallback": all was read in one stop, because looks had not
 					    settled it; "nonblocking": no stop, not one moment; "core"; "raw": loaded by
 					  gsd_capture_load() */
-	const char *layout_source;     /**< "types" or "dwarf" */
+	const char *layout_source;     /**< "types" or "dwarf"; "" without Go, as the next */
 	const char *allgs_source;      /**< "symbol", "code", "dwarf" or "scan" */
 };
 
@@ -300,7 +303,8 @@ GSD_API GSD_MUST_CHECK struct gsd_error *gsd_selection_check(const struct gsd_se
  * Narrows @p capture to the goroutines of @p selection: from now on they are all that it counts, describes and writes.
  * The others are gone: a second selection narrows what the first one left. Threads without a goroutine go, too. The
  * figures of gsd_capture_stats() stay those of the whole capture. gsd_capture_options.progress is told how far it has
- * come. Errors: as gsd_selection_check(), and GSD_ERROR_NO_MEMORY; the capture is as before then.
+ * come. Errors: as gsd_selection_check(), GSD_ERROR_NOT_GO (it has no goroutines) and GSD_ERROR_NO_MEMORY; the capture
+ * is as before then.
  */
 GSD_API GSD_MUST_CHECK struct gsd_error *gsd_capture_select(struct gsd_capture *capture,
 							    const struct gsd_selection *selection);
@@ -314,11 +318,12 @@ struct gsd_frame {
 	const char *file;     /**< "" when unknown */
 	int64_t line;         /**< 0 when unknown; the runtime has negative ones */
 	int64_t start_line;   /**< of the `func` keyword; 0: unknown (Go 1.18, 1.19) */
-	uint64_t pc;    /**< the call, as pprof has it: return address − 1; or the instruction that was executing
-			     when the innermost frame's thread was stopped or interrupted. 0: no code */
-	uint64_t entry; /**< of the function that contains the code; 0: not known */
-	bool inlined;   /**< its code is part of the next frame's, or of a wrapper that is left out */
-	bool native;    /**< not Go code */
+	uint64_t pc;        /**< the call, as pprof has it: return address − 1; or the instruction that was executing
+				 when the innermost frame's thread was stopped or interrupted. 0: no code */
+	uint64_t entry;     /**< of the function that contains the code; 0: not known */
+	bool inlined;       /**< its code is part of the next frame's, or of a wrapper that is left out */
+	bool native;        /**< not Go code */
+	const char *object; /**< native: the file that its code was mapped from; NULL: not known, or Go code */
 };
 
 /** A label of pprof.Do. Key and value are any bytes, NULs possible, and NUL-terminated. */
@@ -397,7 +402,7 @@ struct gsd_ancestor_info {
 GSD_API GSD_MUST_CHECK struct gsd_error *gsd_capture_ancestor(struct gsd_capture *capture, size_t index, size_t number,
 							      struct gsd_ancestor_info *ancestor_ret);
 
-/** A thread that ran no goroutine in the moment. */
+/** A thread that ran no goroutine in the moment; all threads of a program without Go. */
 struct gsd_thread_info {
 	pid_t tid;                      /**< as this process sees it */
 	uint64_t tid_inside;            /**< as the target sees it; 0: unknown */
@@ -440,8 +445,9 @@ struct gsd_write_options {
 };
 
 /**
- * Writes @p capture in @p format to the descriptor @p fd, whole. Errors: GSD_ERROR_IO (with errno, EPIPE included; the
- * caller decides about SIGPIPE), GSD_ERROR_NO_MEMORY, GSD_ERROR_INVALID.
+ * Writes @p capture in @p format to the descriptor @p fd, whole. Of a program without Go, its threads stand where
+ * goroutines do. Errors: GSD_ERROR_IO (with errno, EPIPE included; the caller decides about SIGPIPE),
+ * GSD_ERROR_NOT_GO (PPROF_GOROUTINES, TEXT and STACKS of such a program), GSD_ERROR_NO_MEMORY, GSD_ERROR_INVALID.
  */
 GSD_API GSD_MUST_CHECK struct gsd_error *gsd_capture_write(struct gsd_capture *capture, enum gsd_format format, int fd,
 							   const struct gsd_write_options *options);
@@ -456,13 +462,13 @@ GSD_API GSD_MUST_CHECK struct gsd_error *gsd_capture_write_file(struct gsd_captu
 /* ---- names for people ------------------------------------------------------------------------------------------- */
 
 /**
- * Whether a report folds frames of @p function away: plumbing of the runtime that parks a goroutine, starts it, gives it
- * memory. What programs call themselves, and what panics or ends them, is none.
+ * Whether a report folds frames of @p function away: plumbing of the runtime that parks a goroutine, starts it, gives
+ * it memory. What programs call themselves, and what panics or ends them, is none.
  */
 GSD_API bool gsd_function_is_folded(const char *function);
 /**
- * Writes the name that a report has for @p function into @p text of @p size bytes, as snprintf() would, and returns what
- * that would: with the last element of its package's path only, "http.(*conn).serve".
+ * Writes the name that a report has for @p function into @p text of @p size bytes, as snprintf() would, and returns
+ * what that would: with the last element of its package's path only, "http.(*conn).serve".
  */
 GSD_API size_t gsd_function_short_name(const char *function, char *text, size_t size);
 /** The same for the file of a frame in @p function: in its package, "net/http/server.go"; what has none stays whole. */

@@ -11,6 +11,7 @@
 #include "output/io_error.h"
 #include "output/output.h"
 #include "output/select.h"
+#include "output/threads.h"
 
 const char *gsd_version(void)
 {
@@ -123,6 +124,10 @@ struct gsd_error *gsd_capture_select(struct gsd_capture *capture, const struct g
 {
 	struct gsd_snapshot *snapshot = &capture->snapshot;
 	GSD_TRY(gsd_selection_check(selection, !snapshot->addresses_only));
+	if (snapshot->threads_only)
+		return gsd_error_because(
+			gsd_error_create(GSD_ERROR_NOT_GO, 0, "select goroutines of %s", snapshot->exe),
+			"it is not a Go program and has none: its threads are not selected");
 	struct gsd_location_source source = gsd_snapshot_locations(snapshot);
 	snapshot->meter = &capture->meter;
 	struct gsd_error *error = gsd_select(snapshot, &source, selection, &capture->arena);
@@ -136,9 +141,9 @@ struct writing {
 	struct gsd_write_options options;
 };
 
-static struct gsd_error *write_snapshot(const struct writing *writing, struct gsd_sink *sink)
+static struct gsd_error *write_snapshot(const struct writing *writing, const struct gsd_snapshot *snapshot,
+					struct gsd_sink *sink)
 {
-	const struct gsd_snapshot *snapshot = &writing->capture->snapshot;
 	switch (writing->format) {
 	case GSD_FORMAT_PPROF: return gsd_write_pprof(snapshot, sink);
 	case GSD_FORMAT_PPROF_GOROUTINES: return gsd_write_pprof_goroutines(snapshot, sink);
@@ -159,13 +164,41 @@ static struct gsd_error *write_snapshot(const struct writing *writing, struct gs
 	return gsd_error_create(GSD_ERROR_INVALID, 0, "write format number %d", (int)writing->format);
 }
 
+static struct gsd_error *refuse_threads(const struct gsd_snapshot *snapshot, const char *format)
+{
+	return gsd_error_advise(
+		gsd_error_because(gsd_error_create(GSD_ERROR_NOT_GO, 0, "write %s of %s", format, snapshot->exe),
+				  "it is not a Go program, and that format has nothing but goroutines"),
+		"its threads can be written as report, pprof, jsonl, folded, svg, html and raw");
+}
+
+/* A program without Go: formats that count and draw stacks have its threads. */
+static struct gsd_error *write_threads(const struct writing *writing, struct gsd_sink *sink)
+{
+	const struct gsd_snapshot *snapshot = &writing->capture->snapshot;
+	struct gsd_snapshot threads;
+	switch (writing->format) {
+	case GSD_FORMAT_PPROF_GOROUTINES: return refuse_threads(snapshot, "pprof-goroutines");
+	case GSD_FORMAT_TEXT: return refuse_threads(snapshot, "text");
+	case GSD_FORMAT_STACKS: return refuse_threads(snapshot, "stacks");
+	case GSD_FORMAT_JSONL:
+	case GSD_FORMAT_RAW: return write_snapshot(writing, snapshot, sink);
+	default: break;
+	}
+	GSD_TRY(gsd_threads_view(snapshot, &threads));
+	struct gsd_error *error = write_snapshot(writing, &threads, sink);
+	gsd_threads_view_free(&threads);
+	return error;
+}
+
 static struct gsd_error *write_format(struct gsd_sink *sink, void *context)
 {
 	const struct writing *writing = context;
 	struct gsd_capture *capture = writing->capture;
 	struct gsd_meter meter = {.tell = writing->options.progress, .context = writing->options.progress_context};
 	capture->snapshot.meter = &meter;
-	struct gsd_error *error = write_snapshot(writing, sink);
+	struct gsd_error *error = capture->snapshot.threads_only ? write_threads(writing, sink)
+								 : write_snapshot(writing, &capture->snapshot, sink);
 	capture->snapshot.meter = NULL;
 	return error;
 }

@@ -90,10 +90,11 @@ static struct gsd_error *check_claim(const struct gsd_target *target, const stru
 static struct gsd_error *size_plan(struct gsd_target *target, const struct gsd_runtime *runtime, size_t threads,
 				   struct gsd_plan *plan)
 {
-	uint64_t *known;
-	size_t count;
+	uint64_t *known = NULL;
+	size_t count = 0;
 	struct gsd_memory *memory = target->memory;
-	GSD_TRY(gsd_allgs_read(memory, &runtime->allgs, &known, &count));
+	if (gsd_runtime_is_go(runtime))
+		GSD_TRY(gsd_allgs_read(memory, &runtime->allgs, &known, &count));
 	struct gsd_plan_room room = {.elements = count + count / 16 + 1024,
 				     .links = count / 8 + 2 * threads + 64,
 				     .pieces = threads < MAX_PIECES ? threads : MAX_PIECES};
@@ -241,7 +242,7 @@ static struct gsd_error *analysis_options(struct gsd_capture *capture, struct gs
 					  struct gsd_analysis_options *how_ret)
 {
 	struct gsd_snapshot *snapshot = &capture->snapshot;
-	bool like_go = options->max_frames == GSD_MAX_FRAMES_GO;
+	bool like_go = options->max_frames == GSD_MAX_FRAMES_GO && gsd_runtime_is_go(&capture->runtime);
 	/* A traceback has the outermost frames too. */
 	bool innermost_only = like_go && !options->arguments;
 	if (like_go)
@@ -254,9 +255,10 @@ static struct gsd_error *analysis_options(struct gsd_capture *capture, struct gs
 		 * Elided wrappers do not count in Go's cut, and each is called by a frame that does. Elsewhere the
 		 * outermost one, runtime.goexit, is kept and never shown.
 		 */
-		.max_frames = innermost_only                        ? 2 * snapshot->go_frame_limit + 2
-			      : like_go || options->max_frames == 0 ? DEFAULT_MAX_FRAMES + 1
-								    : options->max_frames,
+		.max_frames = innermost_only ? 2 * snapshot->go_frame_limit + 2
+			      : options->max_frames == 0 || options->max_frames == GSD_MAX_FRAMES_GO
+				      ? DEFAULT_MAX_FRAMES + 1
+				      : options->max_frames,
 		.innermost_only = innermost_only,
 		.system_goroutines = options->system_goroutines,
 		.traceback = options->arguments ? snapshot->traceback : NULL,
@@ -429,6 +431,9 @@ static struct gsd_error *check_options(const struct gsd_capture_options *options
 			"%u is the most", MAX_MAX_FRAMES);
 	if (options->unwind > GSD_UNWIND_TABLE)
 		return gsd_error_create(GSD_ERROR_INVALID, 0, "walk stacks in mode %d", (int)options->unwind);
+	if (options->not_go && !options->native)
+		return gsd_error_because(gsd_error_create(GSD_ERROR_INVALID, 0, "capture what is not Go"),
+					 "only its C frames can be, and those are not asked for");
 	if (options->nonblocking && options->native)
 		return gsd_error_because(gsd_error_create(GSD_ERROR_INVALID, 0, "find C frames without a stop"),
 					 "the registers of a thread, where they begin, are known only while it is "
@@ -436,10 +441,16 @@ static struct gsd_error *check_options(const struct gsd_capture_options *options
 	return NULL;
 }
 
-/* No program is without goroutines: what says so is a core that lacks them. */
-static struct gsd_error *check_moment(const struct gsd_capture *capture, const struct gsd_target *target)
+/* No program is without goroutines or threads: what says so is a core that lacks them. */
+static struct gsd_error *check_moment(const struct gsd_capture *capture, const struct gsd_target *target,
+				      const struct copy *copy)
 {
-	if (capture->analysis.goroutines.count + capture->analysis.system_goroutines > 0)
+	if (!gsd_runtime_is_go(&capture->runtime) && copy->thread_count == 0)
+		return gsd_error_because(gsd_error_create(GSD_ERROR_READ, 0, "read the threads of %s (%s)",
+							  target->name, target->exe_path),
+					 "it has none");
+	if (!gsd_runtime_is_go(&capture->runtime) ||
+	    capture->analysis.goroutines.count + capture->analysis.system_goroutines > 0)
 		return NULL;
 	return gsd_error_because(
 		gsd_error_create(GSD_ERROR_READ, 0, "read the goroutines of %s (%s)", target->name, target->exe_path),
@@ -447,12 +458,25 @@ static struct gsd_error *check_moment(const struct gsd_capture *capture, const s
 		"missing");
 }
 
+/* The runtime of a Go program; of another one, where its threads will do, none. */
+static struct gsd_error *find_runtime(struct gsd_capture *capture, struct gsd_target *target,
+				      const struct gsd_capture_options *options, struct gsd_object *object)
+{
+	struct gsd_error *error = gsd_find_runtime(target, options, object, &capture->runtime);
+	bool looked = target->process != NULL || target->exe >= 0; /* a core without its program tells nothing */
+	if (error == NULL || gsd_error_code(error) != GSD_ERROR_NOT_GO || !options->not_go || !looked)
+		return error;
+	gsd_error_destroy(error);
+	gsd_object_close(object);
+	return gsd_runtime_none(target->memory, &capture->runtime);
+}
+
 static struct gsd_error *capture_from(struct gsd_capture *capture, struct gsd_target *target,
 				      const struct gsd_capture_options *options)
 {
 	struct gsd_object object;
 	gsd_meter_begin(&capture->meter, GSD_PHASE_RUNTIME, 0);
-	GSD_TRY(gsd_find_runtime(target, options, &object, &capture->runtime));
+	GSD_TRY(find_runtime(capture, target, options, &object));
 	uint64_t prepared_ns = gsd_clock_ns(CLOCK_MONOTONIC);
 	capture->stats.prepare_ns = prepared_ns - capture->started_ns;
 	struct copy copy = {.pause.limit_ns =
@@ -461,7 +485,7 @@ static struct gsd_error *capture_from(struct gsd_capture *capture, struct gsd_ta
 	if (error == NULL)
 		error = take_moment(capture, target, options, &copy);
 	if (error == NULL)
-		error = check_moment(capture, target);
+		error = check_moment(capture, target, &copy);
 	capture->stats.capture_ns = gsd_clock_ns(CLOCK_MONOTONIC) - prepared_ns;
 	capture->stats.refused_pause_ns = copy.pause.refused_ns;
 	if (error == NULL)

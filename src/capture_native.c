@@ -8,7 +8,8 @@
 #include "base/hash.h"
 #include "native/names.h"
 
-/* Of one stack, from its stack pointer up. Without cgo there are only Go's own small stacks (runtime/proc.go, malg). */
+/* Of one stack, from its stack pointer up. In a Go program without cgo there are only Go's own small stacks
+ * (runtime/proc.go, malg). */
 #define PIECE_WITH_C    ((size_t)256 << 10)
 #define PIECE_WITHOUT_C ((size_t)32 << 10)
 /* Room for each thread at first: a thread that waits in a system call has used less. */
@@ -62,9 +63,10 @@ struct gsd_error *gsd_capture_native_create(struct gsd_target *target, const str
 	}
 	uint64_t start;
 	uint64_t end;
-	bool with_c = gsd_code_function_named(runtime->code, "crosscall2", &start, &end);
+	bool callbacks = gsd_code_function_named(runtime->code, "crosscall2", &start, &end);
+	bool with_c = callbacks || !gsd_runtime_is_go(runtime);
 	plan->native = (struct gsd_native_plan){.piece_limit = with_c ? PIECE_WITH_C : PIECE_WITHOUT_C,
-						.callbacks = with_c,
+						.callbacks = callbacks,
 						.lock_offset = runtime->layout.lockedm,
 						.link_stack_offset = runtime->layout.m_g0,
 						.stack_sp_offset = runtime->layout.sched_sp,
@@ -171,6 +173,11 @@ static struct gsd_error *add_thread(struct gsd_capture_native *native, struct gs
 	struct gsd_pooled_stack stack = {.first = analysis->words.count};
 	struct gsd_thread_stack *item = &capture->snapshot.thread_stacks[capture->snapshot.thread_stack_count++];
 	GSD_TRY(gsd_native_walk_thread(native->stacks, thread, &analysis->words));
+	if (thread->state != GSD_THREAD_STOPPED) {
+		analysis->unreadable++;
+		if (!gsd_u64_array_append(&analysis->words, GSD_PC_UNREADABLE(GSD_UNREADABLE_NO_THREAD)))
+			return gsd_error_no_memory();
+	}
 	stack.count = analysis->words.count - stack.first;
 	*item = (struct gsd_thread_stack){
 		.tid = thread->tid, .tid_inside = thread->tid_inside, .stack = (uint32_t)analysis->stacks.count};
@@ -188,7 +195,10 @@ struct gsd_error *gsd_capture_native_threads(struct gsd_capture_native *native, 
 		error = gsd_error_no_memory();
 	for (size_t i = 0; i < threads->count && error == NULL; i++) {
 		const struct gsd_thread *thread = &threads->items[i];
-		if (thread->state == GSD_THREAD_STOPPED && !gsd_hash_find(busy, thread->tid_inside, NULL))
+		/* Of a program without Go none is passed over: what it waits for may be why it could not be stopped. */
+		bool wanted = thread->state == GSD_THREAD_STOPPED ||
+			      (thread->state != GSD_THREAD_GONE && !gsd_runtime_is_go(native->runtime));
+		if (wanted && !gsd_hash_find(busy, thread->tid_inside, NULL))
 			error = add_thread(native, capture, thread);
 	}
 	gsd_hash_destroy(busy);

@@ -200,6 +200,7 @@ static struct gsd_error *fill_snapshot(struct gsd_capture *capture, struct gsd_t
 	snapshot->time_monotonic_ns = taken->figures->halted_monotonic_ns;
 	snapshot->go_minor = capture->runtime.go_minor;
 	snapshot->go_version = capture->runtime.version;
+	snapshot->threads_only = !gsd_runtime_is_go(&capture->runtime);
 	snapshot->exe = capture->stats.exe;
 	snapshot->pid = capture->stats.pid;
 	if (taken->native != NULL)
@@ -214,6 +215,15 @@ static struct gsd_error *fill_snapshot(struct gsd_capture *capture, struct gsd_t
 	return NULL;
 }
 
+static const char *layout_source_name(enum gsd_layout_source source)
+{
+	switch (source) {
+	case GSD_LAYOUT_TYPES: return "types";
+	case GSD_LAYOUT_DWARF: return "dwarf";
+	}
+	return ""; /* no Go, no layouts */
+}
+
 static const char *allgs_source_name(enum gsd_allgs_source source)
 {
 	switch (source) {
@@ -222,7 +232,7 @@ static const char *allgs_source_name(enum gsd_allgs_source source)
 	case GSD_ALLGS_DWARF: return "dwarf";
 	case GSD_ALLGS_SCAN: return "scan";
 	}
-	return "unknown";
+	return ""; /* no Go, no goroutines */
 }
 
 static void fill_stats(struct gsd_capture *capture, struct gsd_target *target, const struct gsd_taken *taken)
@@ -241,7 +251,7 @@ static void fill_stats(struct gsd_capture *capture, struct gsd_target *target, c
 	stats->time_unix_ns = capture->snapshot.time_unix_ns;
 	stats->go_version = capture->runtime.version;
 	stats->mode = capture->snapshot.mode;
-	stats->layout_source = capture->runtime.layout_source == GSD_LAYOUT_TYPES ? "types" : "dwarf";
+	stats->layout_source = layout_source_name(capture->runtime.layout_source);
 	stats->allgs_source = allgs_source_name(capture->runtime.allgs.source);
 }
 

@@ -34,10 +34,22 @@ static struct gsd_frame frame_of(const struct gsd_line *line, uint64_t pc)
 				  .native = line->entry == 0 && pc != 0};
 }
 
-static struct gsd_error *add_location(struct gsd_frame_array *frames, const struct gsd_location *location)
+/* The file that code at @p address was mapped from, or NULL. */
+static const char *object_at(const struct gsd_snapshot *snapshot, uint64_t address)
+{
+	for (size_t i = 0; i < snapshot->mapping_count; i++)
+		if (address >= snapshot->mappings[i].start && address < snapshot->mappings[i].limit)
+			return snapshot->mappings[i].file;
+	return NULL;
+}
+
+static struct gsd_error *add_location(const struct gsd_snapshot *snapshot, struct gsd_frame_array *frames,
+				      const struct gsd_location *location)
 {
 	for (size_t i = 0; i < location->line_count; i++) {
 		struct gsd_frame frame = frame_of(&location->lines[i], location->address);
+		if (frame.native)
+			frame.object = object_at(snapshot, frame.pc);
 		frame.inlined = i + 1 < location->line_count || location->inlined;
 		if (!gsd_frame_array_append(frames, frame))
 			return gsd_error_no_memory();
@@ -64,7 +76,7 @@ static struct gsd_error *collect_frames(struct gsd_capture *capture, uint32_t st
 						      snapshot->go_frame_limit, &locations);
 	capture->frames.count = 0;
 	for (size_t i = 0; i < locations.count && error == NULL; i++)
-		error = add_location(&capture->frames, locations.items[i]);
+		error = add_location(snapshot, &capture->frames, locations.items[i]);
 	gsd_location_list_free(&locations);
 	return error;
 }

@@ -25,7 +25,7 @@ struct gsd_error *gsd_capture_record(const struct gsd_capture *capture, struct g
 	struct gsd_module_place *places = NULL;
 	if (record.modules == NULL) {
 		const struct gsd_module *modules = gsd_code_modules(capture->runtime.code, &record.module_count);
-		places = calloc(record.module_count, sizeof *places);
+		places = calloc(record.module_count + 1, sizeof *places);
 		if (places == NULL)
 			return gsd_error_no_memory();
 		for (size_t i = 0; i < record.module_count; i++)
@@ -186,7 +186,7 @@ static struct gsd_error *wrong_file(const struct gsd_snapshot *snapshot, uint64_
 static struct gsd_error *restore_modules(struct gsd_capture *capture, struct gsd_memory *memory)
 {
 	const struct gsd_loaded_record *record = &capture->record;
-	struct gsd_module *modules = calloc(record->module_count, sizeof *modules);
+	struct gsd_module *modules = calloc(record->module_count + 1, sizeof *modules);
 	if (modules == NULL)
 		return gsd_error_no_memory();
 	struct gsd_error *error = NULL;

@@ -189,10 +189,13 @@ static void read_list(struct gsd_plan *plan, struct gsd_memory *memory)
 		{.address = plan->list_length_address, .length = sizeof length, .buffer = &length},
 		{.address = plan->list_pointer_address, .length = sizeof array, .buffer = &array},
 	};
+	plan->element_count = plan->list_length = 0;
+	plan->element_overflow = false;
+	plan->list_errnum = 0;
+	if (plan->list_length_address == 0)
+		return;
 	gsd_memory_read_ranges(memory, &words[0], 1);
 	gsd_memory_read_ranges(memory, &words[1], 1);
-	plan->element_count = 0;
-	plan->element_overflow = false;
 	plan->list_errnum = words[0].errnum != 0 ? words[0].errnum : words[1].errnum;
 	if (plan->list_errnum != 0)
 		return;

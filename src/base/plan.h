@@ -100,7 +100,7 @@ struct gsd_plan {
 
 	/* the list: an array of pointers to headers that only grows and whose entries never change */
 	uint64_t list_pointer_address; /* where the address of the array is kept */
-	uint64_t list_length_address;  /* where its length is kept */
+	uint64_t list_length_address;  /* where its length is kept; 0: there is no list */
 	size_t header_size;
 	uint64_t *elements; /* addresses of headers; the first known_count are inputs */
 	size_t known_count;

@@ -62,13 +62,18 @@ static void warn_of_unsettled(const struct gsd_stats *stats)
 	message_hint("each carries the label gostackdump=ambiguous: it was read while the process ran");
 }
 
+static bool is_go(const struct gsd_stats *stats)
+{
+	return *stats->go_version != '\0';
+}
+
 static void warn_of_marked(const struct gsd_stats *stats)
 {
 	uint64_t unreadable = stats->unreadable - stats->unread_running;
 	uint64_t of_labels = stats->ambiguous - stats->unsettled;
 	if (unreadable > 0) {
-		message("the stacks of %" PRIu64 " of %" PRIu64 " goroutines could not be read", unreadable,
-			stats->goroutines);
+		message("the stacks of %" PRIu64 " of %" PRIu64 " %s could not be read", unreadable,
+			is_go(stats) ? stats->goroutines : stats->threads, is_go(stats) ? "goroutines" : "threads");
 		message_hint("each stands in the output as gostackdump.unreadable:REASON");
 	}
 	warn_of_unsettled(stats);
@@ -90,6 +95,17 @@ static void print_moment(FILE *stream, const struct gsd_stats *stats)
 	fprintf(stream, "captured %s", text);
 }
 
+/* What was captured, and of what. */
+static void print_subject(FILE *stream, const struct gsd_stats *stats, size_t selected)
+{
+	uint64_t count = is_go(stats) ? stats->goroutines : stats->threads;
+	if (is_go(stats) && selected != stats->goroutines)
+		fprintf(stream, "%zu of ", selected);
+	fprintf(stream, "%" PRIu64 " %s%s of %s (pid %" PRIu64 ", %s), ", count, is_go(stats) ? "goroutine" : "thread",
+		count == 1 ? "" : "s", program_name(stats), stats->pid,
+		is_go(stats) ? stats->go_version : "not a Go program");
+}
+
 /* What it cost the process. */
 static void print_pause(FILE *stream, const struct gsd_stats *stats)
 {
@@ -97,6 +113,8 @@ static void print_pause(FILE *stream, const struct gsd_stats *stats)
 		fprintf(stream, "not paused");
 	else if (stats->threads == 0)
 		fprintf(stream, "paused %.2f ms in vain", (double)stats->pause_ns / 1e6);
+	else if (!is_go(stats))
+		fprintf(stream, "paused %.2f ms", (double)stats->pause_ns / 1e6);
 	else
 		fprintf(stream, "%" PRIu64 " thread%s paused %.2f ms", stats->threads, stats->threads == 1 ? "" : "s",
 			(double)stats->pause_ns / 1e6);
@@ -115,10 +133,7 @@ static void summarize(const struct invocation *invocation, const struct gsd_stat
 	FILE *stream = open_memstream(&text, &size);
 	if (stream == NULL)
 		return;
-	if (selected != stats->goroutines)
-		fprintf(stream, "%zu of ", selected);
-	fprintf(stream, "%" PRIu64 " goroutine%s of %s (pid %" PRIu64 ", %s), ", stats->goroutines,
-		stats->goroutines == 1 ? "" : "s", program_name(stats), stats->pid, stats->go_version);
+	print_subject(stream, stats, selected);
 	if (invocation->from != NULL)
 		print_moment(stream, stats);
 	else if (invocation->core != NULL)
@@ -141,17 +156,19 @@ static void summarize(const struct invocation *invocation, const struct gsd_stat
 static void say_details(const struct gsd_stats *stats)
 {
 	message_hint("program %s", stats->exe);
-	message_hint("layouts from %s, goroutines from %s, mode %s", stats->layout_source, stats->allgs_source,
-		     stats->mode);
+	if (is_go(stats))
+		message_hint("layouts from %s, goroutines from %s, mode %s", stats->layout_source, stats->allgs_source,
+			     stats->mode);
 	message_hint("preparing %.1f ms, capturing %.1f ms, in all %.1f ms; processor %.1f ms",
 		     (double)stats->prepare_ns / 1e6, (double)stats->capture_ns / 1e6, (double)stats->total_ns / 1e6,
 		     (double)stats->cpu_ns / 1e6);
 	message_hint("%" PRIu64 " stops, %.2f ms in all; read %.1f MiB, peak memory %.1f MiB", stats->stops,
 		     (double)stats->pause_total_ns / 1e6, (double)stats->bytes_read / 1048576,
 		     (double)stats->rss_peak_bytes / 1048576);
-	message_hint("%" PRIu64 " frames: %" PRIu64 " by table, %" PRIu64 " by frame pointer; %" PRIu64
-		     " goroutines on which they disagree",
-		     stats->frames, stats->unwind_table, stats->unwind_fp, stats->unwind_disagreements);
+	if (is_go(stats))
+		message_hint("%" PRIu64 " frames: %" PRIu64 " by table, %" PRIu64 " by frame pointer; %" PRIu64
+			     " goroutines on which they disagree",
+			     stats->frames, stats->unwind_table, stats->unwind_fp, stats->unwind_disagreements);
 }
 
 static void write_outputs(const struct invocation *invocation, struct gsd_capture *capture, char **places,
@@ -189,6 +206,8 @@ static void conclude(const struct invocation *invocation, struct gsd_capture *ca
 		error = gsd_capture_select(capture, &invocation->selection);
 	if (error != NULL)
 		message_error(error);
+	if (error != NULL && gsd_error_code(error) == GSD_ERROR_NOT_GO && !invocation->capture.native)
+		message_hint("--native shows where its threads are, with their C stacks");
 	if (capture != NULL && places != NULL && error == NULL)
 		write_outputs(invocation, capture, places, stats_stream, result);
 	else
@@ -198,15 +217,24 @@ static void conclude(const struct invocation *invocation, struct gsd_capture *ca
 	free_places(places, invocation->output_count);
 }
 
+/* Whoever asks for C frames of a program without Go wants its threads. */
+static struct gsd_capture_options capture_options(const struct invocation *invocation)
+{
+	struct gsd_capture_options options = invocation->capture;
+	options.not_go = options.native;
+	return options;
+}
+
 static void dump_process(const struct invocation *invocation, pid_t pid, FILE *stats_stream, struct result *result)
 {
+	const struct gsd_capture_options options = capture_options(invocation);
 	struct origin origin;
 	origin_take(pid, &origin);
 	char **places = find_places(invocation, &origin);
 	struct gsd_capture *capture = NULL;
 	struct gsd_error *error = NULL;
 	if (places != NULL)
-		error = gsd_capture_process(pid, &invocation->capture, &capture);
+		error = gsd_capture_process(pid, &options, &capture);
 	conclude(invocation, capture, error, places, stats_stream, result);
 }
 
@@ -215,9 +243,9 @@ static void dump_saved(const struct invocation *invocation, FILE *stats_stream, 
 {
 	char **places = NULL;
 	struct gsd_capture *capture = NULL;
-	struct gsd_error *error = invocation->core != NULL
-					  ? gsd_capture_core(invocation->core, &invocation->capture, &capture)
-					  : gsd_capture_load(invocation->from, &invocation->capture, &capture);
+	const struct gsd_capture_options options = capture_options(invocation);
+	struct gsd_error *error = invocation->core != NULL ? gsd_capture_core(invocation->core, &options, &capture)
+							   : gsd_capture_load(invocation->from, &options, &capture);
 	if (error == NULL) {
 		struct origin origin;
 		origin_of_capture(gsd_capture_stats(capture), &origin);

@@ -121,3 +121,113 @@ void hung_say_main(struct gsd_capture *capture, const char *who)
 		return;
 	}
 }
+
+/* ---- processes without Go ---------------------------------------------------------------------------------------- */
+
+/* A function of libc without what it has for libc's own sake: "__GI___clock_nanosleep" is clock_nanosleep. */
+static const char *plain_name(const char *function)
+{
+	static const char *const prefixes[] = {"__GI_", "__libc_", "___"};
+	for (size_t i = 0; i < sizeof prefixes / sizeof prefixes[0]; i++)
+		if (has_prefix(function, prefixes[i]))
+			function += strlen(prefixes[i]);
+	return function[0] == '_' && function[1] == '_' ? function + 2 : function;
+}
+
+static bool is_unnamed(const struct gsd_frame *frame)
+{
+	return has_prefix(frame->function, "0x") || has_prefix(frame->function, "gostackdump.");
+}
+
+/* libc and the loader, or their code in a program that is linked statically. */
+static bool is_libc(const struct gsd_frame *frame)
+{
+	static const char *const libraries[] = {"libc.", "libc-", "libpthread", "ld-", "[vdso]"};
+	static const char *const calls[] = {"accept",
+					    "clock_nanosleep",
+					    "connect",
+					    "epoll_wait",
+					    "fcntl",
+					    "flock",
+					    "futex_abstimed_wait",
+					    "futex_wait",
+					    "lll_lock_wait",
+					    "msgrcv",
+					    "nanosleep",
+					    "pause",
+					    "poll",
+					    "ppoll",
+					    "pselect",
+					    "pthread_cond",
+					    "pthread_j",
+					    "pthread_mu",
+					    "read",
+					    "recv",
+					    "select",
+					    "sem_wait",
+					    "send",
+					    "sigsuspend",
+					    "sigtimedwait",
+					    "sigwait",
+					    "sleep",
+					    "syscall",
+					    "usleep",
+					    "wait3",
+					    "wait4",
+					    "waitid",
+					    "waitpid",
+					    "write"};
+	const char *object = frame->object == NULL ? "" : base_name(frame->object);
+	for (size_t i = 0; i < sizeof libraries / sizeof libraries[0]; i++)
+		if (has_prefix(object, libraries[i]))
+			return true;
+	for (size_t i = 0; i < sizeof calls / sizeof calls[0] && frame->line == 0; i++)
+		if (has_prefix(plain_name(frame->function), calls[i]))
+			return true;
+	return has_prefix(frame->function, "__");
+}
+
+/* The first thread of the process; of one whose first thread has ended, any. */
+static bool describe_first(struct gsd_capture *capture, struct gsd_thread_info *thread)
+{
+	uint64_t pid = gsd_capture_stats(capture)->pid;
+	size_t count = gsd_capture_thread_count(capture);
+	for (size_t i = 0; i <= count; i++) {
+		struct gsd_error *error = gsd_capture_thread(capture, i < count ? i : 0, thread);
+		bool described = error == NULL;
+		gsd_error_destroy(error);
+		if (described && (i == count || (uint64_t)thread->tid == pid))
+			return true;
+	}
+	return false;
+}
+
+void hung_say_thread(struct gsd_capture *capture)
+{
+	struct gsd_thread_info thread;
+	const struct gsd_frame *place = NULL;
+	char where[512] = "";
+	if (!describe_first(capture, &thread) || thread.frame_count == 0 || is_unnamed(&thread.frames[0]))
+		return;
+	for (size_t i = 1; i < thread.frame_count && place == NULL; i++)
+		if (!is_unnamed(&thread.frames[i]) && !is_libc(&thread.frames[i]))
+			place = &thread.frames[i];
+	if (place != NULL && place->line != 0)
+		snprintf(where, sizeof where, ", in %s (%s:%" PRId64 ")", place->function, base_name(place->file),
+			 place->line);
+	else if (place != NULL)
+		snprintf(where, sizeof where, ", in %s", place->function);
+	message_hint("its main thread: %s%s", plain_name(thread.frames[0].function), where);
+}
+
+bool hung_waits_for_children(struct gsd_capture *capture)
+{
+	static const char *const calls[] = {"wait", "wait3", "wait4", "waitid", "waitpid"};
+	struct gsd_thread_info thread;
+	if (gsd_capture_thread_count(capture) != 1 || !describe_first(capture, &thread) || thread.frame_count == 0)
+		return false;
+	for (size_t i = 0; i < sizeof calls / sizeof calls[0]; i++)
+		if (strcmp(plain_name(thread.frames[0].function), calls[i]) == 0)
+			return true;
+	return false;
+}

@@ -463,7 +463,8 @@ const struct option_row option_table[] = {
 	 "how stacks are walked: by the program's function table (table), by frame pointers (fp), or by the table "
 	 "checked by frame pointers (auto, the default)"},
 	{OPTION_NATIVE, "native", NULL, GROUP_CAPTURE, COMMAND_CAPTURES, take_native,
-	 "C frames too, between those of Go, and in jsonl and the report the threads that run no goroutine"},
+	 "C frames too, between those of Go, and in jsonl and the report the threads that run no goroutine; with -p, "
+	 "--core and run also programs without Go, by their threads"},
 	{OPTION_MAX_FRAMES, "max-frames", "N|go", GROUP_CAPTURE, COMMAND_CAPTURES, take_max_frames,
 	 "frames kept of a stack, its innermost and outermost halves (default 4096); go cuts where that Go version's "
 	 "own profile cuts"},

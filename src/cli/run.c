@@ -23,7 +23,8 @@ struct captured {
 	const struct process *process;
 	struct gsd_capture *capture;
 	size_t tests; /* that hang in it */
-	bool parent;  /* another captured process is below it */
+	bool parent;  /* it only waits for others that were captured */
+	bool go;
 };
 
 static void say(void *context, const char *text)
@@ -38,6 +39,7 @@ static struct gsd_error *capture_process(const struct invocation *invocation, pi
 {
 	struct gsd_capture_options options = invocation->capture;
 	struct gsd_error *error = NULL;
+	options.not_go = options.native;
 	if (!invocation->run.by_thread) {
 		error = gsd_capture_process(pid, &options, capture_ret);
 		if (error == NULL || gsd_error_code(error) != GSD_ERROR_PERMISSION)
@@ -64,12 +66,27 @@ static bool is_below(const struct processes *tree, const struct process *process
 	return false;
 }
 
+static bool has_go_below(const struct processes *tree, const struct captured *captured, size_t count, pid_t pid)
+{
+	for (size_t i = 0; i < count; i++)
+		if (captured[i].go && is_below(tree, captured[i].process, pid))
+			return true;
+	return false;
+}
+
+/* Of Go programs, those with others below them; of the rest, those that are seen to wait. */
 static void mark_parents(const struct processes *tree, struct captured *captured, size_t count)
 {
 	for (size_t i = 0; i < count; i++)
-		for (size_t k = 0; k < count; k++)
-			if (k != i && is_below(tree, captured[k].process, captured[i].process->pid))
-				captured[i].parent = true;
+		captured[i].parent = captured[i].go ? has_go_below(tree, captured, count, captured[i].process->pid)
+						    : hung_waits_for_children(captured[i].capture);
+}
+
+/* Formats that have nothing but goroutines. */
+static bool format_is_of_goroutines(const struct format *format)
+{
+	return format->id == GSD_FORMAT_TEXT || format->id == GSD_FORMAT_STACKS ||
+	       format->id == GSD_FORMAT_PPROF_GOROUTINES;
 }
 
 static void write_files(const struct invocation *invocation, const struct captured *captured)
@@ -77,7 +94,9 @@ static void write_files(const struct invocation *invocation, const struct captur
 	struct origin origin;
 	origin_take(captured->process->pid, &origin);
 	for (size_t i = 0; i < invocation->output_count; i++) {
-		char *place = output_place(&invocation->outputs[i], &origin);
+		char *place = NULL;
+		if (captured->go || !format_is_of_goroutines(invocation->outputs[i].format))
+			place = output_place(&invocation->outputs[i], &origin);
 		if (place != NULL && output_write(invocation, &invocation->outputs[i], place, captured->capture))
 			message_hint("wrote %s", place);
 		free(place);
@@ -99,11 +118,20 @@ static void name_process(const struct process *process, char *name, size_t size)
 	snprintf(name, size, "%s (pid %d)", process->comm, process->pid);
 }
 
+/* Why a process could not be captured, and what it is. */
+static void complain(const struct gsd_error *error, const char *name, const struct process *process)
+{
+	message_error(error);
+	if (gsd_error_code(error) != GSD_ERROR_GONE)
+		message_hint("it is %s: %s", name, process->command);
+}
+
 /* Captures first and talks later: all of the tree is seen within as short a time as can be. */
 static size_t capture_tree(const struct invocation *invocation, const struct processes *tree, uint64_t *stopped_since,
 			   struct captured *captured)
 {
 	size_t count = 0;
+	bool others = false;
 	for (size_t i = 0; i < tree->count; i++) {
 		const struct process *process = &tree->items[i];
 		struct gsd_capture *capture = NULL;
@@ -111,14 +139,50 @@ static size_t capture_tree(const struct invocation *invocation, const struct pro
 		name_process(process, name, sizeof name);
 		struct gsd_error *error = capture_process(invocation, process->pid, stopped_since, &capture);
 		if (error == NULL)
-			captured[count++] = (struct captured){.process = process, .capture = capture};
+			captured[count++] = (struct captured){.process = process,
+							      .capture = capture,
+							      .go = *gsd_capture_stats(capture)->go_version != '\0'};
 		else if (gsd_error_code(error) == GSD_ERROR_NOT_GO)
 			message("%s: not a Go program: %s", name, process->command);
 		else
-			message_error(error);
+			complain(error, name, process);
+		others |= error != NULL && gsd_error_code(error) == GSD_ERROR_NOT_GO;
 		gsd_error_destroy(error);
 	}
+	if (others && !invocation->capture.native)
+		message_hint("--native shows where the threads of such processes are");
 	return count;
+}
+
+/* Those that have ended, and whose parents do not know it, or do not care. */
+static void name_ended(const struct processes *tree)
+{
+	struct processes ended;
+	if (!processes_list_ended(&ended))
+		return;
+	for (size_t i = 0; i < ended.count; i++)
+		for (size_t k = 0; k < tree->count; k++)
+			if (tree->items[k].pid == ended.items[i].parent)
+				message("%s (pid %d) has ended, and %s (pid %d) has not asked for its status",
+					ended.items[i].comm, ended.items[i].pid, tree->items[k].comm,
+					tree->items[k].pid);
+	processes_free(&ended);
+}
+
+/* What hangs, one line a process. */
+static void say_what_hangs(struct captured *captured)
+{
+	char name[64];
+	name_process(captured->process, name, sizeof name);
+	if (!captured->go)
+		message("%s: not a Go program: %s", name, captured->process->command);
+	if (!captured->go && !captured->parent)
+		hung_say_thread(captured->capture);
+	if (!captured->go)
+		return;
+	captured->tests = hung_say_tests(captured->capture, name);
+	if (captured->tests == 0 && !captured->parent)
+		hung_say_main(captured->capture, name);
 }
 
 /* First those in which a test hangs, then those at the ends of the tree, then those that wait for them. */
@@ -153,13 +217,9 @@ static void dump(void *context, enum run_occasion occasion, uint64_t elapsed_ns,
 	}
 	size_t count = captured == NULL ? 0 : capture_tree(invocation, tree, stopped_since, captured);
 	mark_parents(tree, captured, count);
-	for (size_t i = 0; i < count; i++) {
-		char name[64];
-		name_process(captured[i].process, name, sizeof name);
-		captured[i].tests = hung_say_tests(captured[i].capture, name);
-		if (captured[i].tests == 0 && !captured[i].parent)
-			hung_say_main(captured[i].capture, name);
-	}
+	name_ended(tree);
+	for (size_t i = 0; i < count; i++)
+		say_what_hangs(&captured[i]);
 	if (count > 1)
 		qsort(captured, count, sizeof *captured, by_rank);
 	for (size_t i = 0; i < count; i++) {

@@ -66,7 +66,10 @@ void stats_print(FILE *stream, const struct gsd_stats *stats)
 	for (size_t i = 0; i < sizeof strings / sizeof strings[0]; i++) {
 		const char *text = *(const char *const *)(base + strings[i].offset);
 		fprintf(stream, ",\"%s\":", strings[i].name);
-		json_print_string(stream, text != NULL ? text : "");
+		if (text != NULL && *text != '\0')
+			json_print_string(stream, text);
+		else
+			fputs("null", stream);
 	}
 	fputs("}\n", stream);
 }

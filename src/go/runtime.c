@@ -413,3 +413,15 @@ struct gsd_error *gsd_runtime_find(const struct gsd_program *program, unsigned a
 	*found_ret = true;
 	return NULL;
 }
+
+struct gsd_error *gsd_runtime_none(struct gsd_memory *memory, struct gsd_runtime *runtime_ret)
+{
+	struct gsd_runtime runtime = {0};
+	GSD_TRY(gsd_block_cache_create(memory, MAX_CACHE_BYTES, &runtime.cache));
+	struct gsd_error *error = gsd_code_create(NULL, 0, 0, runtime.cache, &runtime.code);
+	if (error != NULL)
+		gsd_runtime_free(&runtime);
+	else
+		*runtime_ret = runtime;
+	return error;
+}

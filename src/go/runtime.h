@@ -28,6 +28,13 @@ struct gsd_runtime {
 GSD_MUST_CHECK struct gsd_error *gsd_runtime_find(const struct gsd_program *program, unsigned allgs_sources,
 						  unsigned layout_sources, struct gsd_runtime *runtime_ret,
 						  bool *found_ret);
+/** What a program without Go has of a runtime: no function and no goroutine. @p memory is borrowed. */
+GSD_MUST_CHECK struct gsd_error *gsd_runtime_none(struct gsd_memory *memory, struct gsd_runtime *runtime_ret);
+/** False for gsd_runtime_none(). */
+static inline bool gsd_runtime_is_go(const struct gsd_runtime *runtime)
+{
+	return runtime->go_minor != 0;
+}
 void gsd_runtime_free(struct gsd_runtime *runtime);
 
 /** The minor version in "go1.26.8", "go1.27rc1", "devel go1.28-abc"; 0 when there is none. */

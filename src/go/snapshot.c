@@ -120,6 +120,8 @@ const char *gsd_goroutine_wait_reason(const struct gsd_snapshot *snapshot, const
 
 const char *gsd_goroutine_state(const struct gsd_snapshot *snapshot, const struct gsd_goroutine *goroutine)
 {
+	if (snapshot->threads_only)
+		return "thread";
 	const char *reason = gsd_goroutine_wait_reason(snapshot, goroutine);
 	return reason != NULL ? reason : gsd_status_name(goroutine->status);
 }

@@ -178,6 +178,7 @@ struct gsd_snapshot {
 	uint32_t traceback_inner;  /**< innermost frames of a traceback (struct gsd_traceback_rule); 0: all */
 	uint32_t traceback_outer;  /**< outermost frames */
 	bool traceback_labels;     /**< the program's own tracebacks have labels */
+	bool threads_only;         /**< no Go is in the program: it has threads, and no goroutines */
 };
 
 /** Statuses of a goroutine (runtime/runtime2.go), without the scan bit. The last two exist from Go 1.26 on. */
@@ -199,7 +200,10 @@ enum gsd_status {
 const char *gsd_status_name(uint32_t status);
 /** The runtime's words for a wait reason ("chan receive"), "" for none, "unknown wait reason" out of range. */
 const char *gsd_wait_reason_name(unsigned go_minor, unsigned reason);
-/** What a person calls its state: the wait reason when it waits and has one, else the status. */
+/**
+ * What a person calls its state: the wait reason when it waits and has one, else the status; "thread" where threads
+ * stand for goroutines (output/threads.h).
+ */
 const char *gsd_goroutine_state(const struct gsd_snapshot *snapshot, const struct gsd_goroutine *goroutine);
 /** The wait reason of one that waits; NULL when it does not, or has none. */
 const char *gsd_goroutine_wait_reason(const struct gsd_snapshot *snapshot, const struct gsd_goroutine *goroutine);

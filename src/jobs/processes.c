@@ -55,7 +55,7 @@ static uint64_t age_of(uint64_t started)
 }
 
 /* proc(5), /proc/pid/stat: the name is in parentheses and may hold any of them; fields are counted behind it. */
-static bool parse_stat(char *text, struct process *process)
+static bool parse_stat(char *text, bool want_ended, struct process *process)
 {
 	char *open = strchr(text, '(');
 	char *close = strrchr(text, ')');
@@ -78,22 +78,28 @@ static bool parse_stat(char *text, struct process *process)
 	process->age_ns = age_of(process->started);
 	/* The first thread may have ended before the others. */
 	bool ended = state == 'X' || (state == 'Z' && process->threads < 2);
-	return !ended && (flags & KERNEL_THREAD) == 0;
+	return ended == want_ended && (flags & KERNEL_THREAD) == 0;
 }
 
-bool process_read(pid_t pid, struct process *process_ret)
+static bool read_process(pid_t pid, bool want_ended, struct process *process_ret)
 {
 	char text[1024];
 	char path[32];
 	struct stat status;
 	struct process process = {.pid = pid};
 	snprintf(path, sizeof path, "/proc/%d", pid);
-	if (stat(path, &status) != 0 || read_file(pid, "stat", text, sizeof text) <= 0 || !parse_stat(text, &process))
+	if (stat(path, &status) != 0 || read_file(pid, "stat", text, sizeof text) <= 0 ||
+	    !parse_stat(text, want_ended, &process))
 		return false;
 	process.user = status.st_uid;
 	process.command = read_command(pid);
 	*process_ret = process;
 	return process.command != NULL;
+}
+
+bool process_read(pid_t pid, struct process *process_ret)
+{
+	return read_process(pid, false, process_ret);
 }
 
 static bool append(struct processes *processes, size_t *capacity, const struct process *process)
@@ -116,7 +122,7 @@ static int by_pid(const void *left, const void *right)
 	return (a->pid > b->pid) - (a->pid < b->pid);
 }
 
-bool processes_list(struct processes *processes_ret)
+static bool list(bool want_ended, struct processes *processes_ret)
 {
 	struct processes processes = {0};
 	size_t capacity = 0;
@@ -127,7 +133,7 @@ bool processes_list(struct processes *processes_ret)
 		struct process process;
 		char *end;
 		long pid = strtol(entry->d_name, &end, 10);
-		if (pid <= 0 || *end != '\0' || !process_read((pid_t)pid, &process))
+		if (pid <= 0 || *end != '\0' || !read_process((pid_t)pid, want_ended, &process))
 			continue;
 		if (!append(&processes, &capacity, &process)) {
 			free(process.command);
@@ -142,6 +148,16 @@ bool processes_list(struct processes *processes_ret)
 		qsort(processes.items, processes.count, sizeof *processes.items, by_pid);
 	*processes_ret = processes;
 	return true;
+}
+
+bool processes_list(struct processes *processes_ret)
+{
+	return list(false, processes_ret);
+}
+
+bool processes_list_ended(struct processes *processes_ret)
+{
+	return list(true, processes_ret);
 }
 
 static const struct process *find(const struct processes *processes, pid_t pid)

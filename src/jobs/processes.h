@@ -28,6 +28,8 @@ struct processes {
 
 /** Lists them. False (with errno) when /proc cannot be read or memory is short; nothing is to be freed then. */
 bool processes_list(struct processes *processes_ret);
+/** Lists zombies: processes that have ended, for whose status their parents have not asked. */
+bool processes_list_ended(struct processes *processes_ret);
 void processes_free(struct processes *processes);
 
 /** Those of @p processes whose line of parents leads to @p root, in order of pid; takes them out of it. */

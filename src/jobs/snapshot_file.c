@@ -52,10 +52,18 @@ static bool add_goroutine(struct gsd_capture *capture, size_t index, struct stac
 	return snapshot_add(snapshot, &goroutine) || problem_set(problem, "no memory for its goroutines");
 }
 
+bool snapshot_refuse_threads(struct problem *problem)
+{
+	problem_set(problem, "it is of a program without Go, and goroutines are compared");
+	return problem_hint(problem, "go tool pprof -base compares the threads of two captures in the format pprof");
+}
+
 static bool take_capture(struct gsd_capture *capture, struct stack_names *names, struct snapshot *snapshot,
 			 struct problem *problem)
 {
 	const struct gsd_stats *stats = gsd_capture_stats(capture);
+	if (*stats->go_version == '\0')
+		return snapshot_refuse_threads(problem);
 	snapshot->pid = stats->pid;
 	snapshot->time_ns = stats->time_unix_ns;
 	snapshot->exe = strdup(stats->exe);

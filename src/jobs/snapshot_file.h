@@ -28,6 +28,8 @@ struct snapshot_source {
 	struct snapshot *snapshot;
 	struct problem *problem;
 };
+/** Says that there are no goroutines to compare; false. */
+bool snapshot_refuse_threads(struct problem *problem);
 bool snapshot_read_jsonl(const struct snapshot_source *source);
 bool snapshot_read_profile(const struct snapshot_source *source);
 

@@ -139,6 +139,8 @@ static bool take_capture(struct reading *reading, const json_t *object)
 	if (number_of(object, "schema", 0) != 1)
 		return problem_set(problem, "line %llu: of its schema 1 is known, and it is another one",
 				   (unsigned long long)reading->lines.number);
+	if (json_is_null(json_object_get(object, "go_version")))
+		return snapshot_refuse_threads(problem);
 	reading->begun = true;
 	reading->announced = number_of(object, "goroutines", UINT64_MAX);
 	snapshot->pid = number_of(object, "pid", 0);

@@ -243,6 +243,9 @@ static bool take_tables(struct profile *profile)
 		qsort(profile->locations.items, profile->locations.count, sizeof(struct location), by_id);
 	while (profile->value < profile->type_count && !string_is(profile, profile->types[profile->value], "goroutine"))
 		profile->value++;
+	if (profile->value == profile->type_count && profile->type_count == 1 &&
+	    string_is(profile, profile->types[0], "thread"))
+		return snapshot_refuse_threads(profile->source->problem);
 	if (profile->value == profile->type_count)
 		return problem_set(profile->source->problem, "it is a profile, but not one of goroutines");
 	for (size_t i = 0; i < profile->type_count; i++)

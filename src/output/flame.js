@@ -15,7 +15,8 @@ const data = JSON.parse(document.getElementById("data").textContent);
 const $ = (id) => document.getElementById(id);
 const number = (n) => n.toLocaleString("en-US");
 const percent = (part, whole) => whole === 0 ? "0 %" : (100 * part / whole).toFixed(part === whole ? 0 : 1) + " %";
-const plural = (n) => number(n) + (n === 1 ? " goroutine" : " goroutines");
+const noun = data.noun; // what is counted: "goroutine", or "thread"
+const plural = (n) => number(n) + " " + noun + (n === 1 ? "" : "s");
 
 function element(tag, text, className) {
 	const made = document.createElement(tag);
@@ -94,7 +95,7 @@ function addTo(node, group) {
 }
 
 function grow() {
-	root = makeNode({name: "all goroutines", short: "all goroutines", path: "", file: "", line: 0}, null);
+	root = makeNode({name: `all ${noun}s`, short: `all ${noun}s`, path: "", file: "", line: 0}, null);
 	for (const group of groups) {
 		group.path = [];
 		if (view.state !== null && group.state !== view.state) continue;
@@ -300,6 +301,7 @@ function list() {
 	const wanted = groups.filter(visible).sort((a, b) => orders[view.sort](a, b) || a.index - b.index);
 	$("groups").replaceChildren(...wanted.slice(0, view.shown).map(row));
 	$("none").hidden = wanted.length > 0;
+	$("none").textContent = `No ${noun} matches.`;
 	$("more").hidden = wanted.length <= view.shown;
 	$("more").textContent = `${number(wanted.length - view.shown)} more groups`;
 	for (const button of document.querySelectorAll("th button")) {
@@ -328,7 +330,8 @@ function details() {
 	close.setAttribute("aria-label", "Close");
 	close.addEventListener("click", () => select(null));
 	const age = group.wait === null ? "" : `, waiting for up to ${duration(group.wait)}`;
-	const head = element("h2", `${plural(group.count)}: ${data.states[group.state]}${age}`);
+	const state = data.states[group.state] === noun ? "" : `: ${data.states[group.state]}${age}`;
+	const head = element("h2", plural(group.count) + state);
 	const stack = element("ol");
 	stack.append(...group.stack.slice().reverse().map(frameItem));
 	if (group.creator) {
@@ -338,7 +341,7 @@ function details() {
 	}
 	if (group.start) stack.append(element("li", "has not run yet", "file"));
 	panel.replaceChildren(close, head, ...group.labels.map(([key, value]) => element("span", `${key}=${value}`, "label")),
-		element("div", group.count === 1 ? `goroutine ${group.goid}` : `goroutine ${group.goid} and others`, "number"), stack);
+		element("div", `${noun} ${group.goid}${group.count === 1 ? "" : " and others"}`, "number"), stack);
 	panel.scrollTop = 0;
 }
 
@@ -431,7 +434,7 @@ function onRow(event) {
 }
 
 function facts() {
-	const name = data.exe.slice(data.exe.lastIndexOf("/") + 1) || "goroutines";
+	const name = data.exe.slice(data.exe.lastIndexOf("/") + 1) || `${noun}s`;
 	const selection = data.selection;
 	const count = selection ? `${number(total)} of ${plural(selection.of)}` : plural(total);
 	const words = [count, `pid ${data.pid}`, data.go, (data.time || "").replace(/T(.*)\..*/, " $1 UTC")];

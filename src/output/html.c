@@ -13,6 +13,7 @@
 #include "output/json.h"
 #include "output/jsonl.h"
 #include "output/report_groups.h"
+#include "output/threads.h"
 
 struct page {
 	const struct gsd_snapshot *snapshot;
@@ -126,7 +127,8 @@ static void write_capture(struct page *page)
 	struct gsd_json *json = &page->json;
 	gsd_json_string(json, "exe", snapshot->exe);
 	gsd_json_unsigned(json, "pid", snapshot->pid);
-	gsd_json_string(json, "go", snapshot->go_version);
+	gsd_json_string(json, "go", gsd_snapshot_maker(snapshot));
+	gsd_json_string(json, "noun", gsd_snapshot_noun(snapshot, 1));
 	gsd_json_time(json, "time", snapshot->time_unix_ns);
 	gsd_json_selection(json, snapshot);
 	gsd_json_unsigned(json, "unreadable", page->groups.unreadable);

@@ -53,7 +53,7 @@ static void write_capture(struct writer *writer)
 	gsd_json_time(json, "time", snapshot->time_unix_ns);
 	gsd_json_unsigned(json, "pid", snapshot->pid);
 	gsd_json_string(json, "exe", snapshot->exe);
-	gsd_json_string(json, "go_version", snapshot->go_version);
+	gsd_json_string(json, "go_version", snapshot->threads_only ? NULL : snapshot->go_version);
 	gsd_json_string(json, "mode", snapshot->mode);
 	gsd_json_unsigned(json, "goroutines", snapshot->goroutine_count);
 	gsd_json_selection(json, snapshot);

@@ -9,6 +9,7 @@
 #include "base/hash.h"
 #include "base/meter.h"
 #include "output/profile.h"
+#include "output/threads.h"
 
 /* Goroutines that make one sample. */
 struct sample {
@@ -89,12 +90,12 @@ static struct gsd_error *write_sample(struct gsd_profile *profile, const struct 
 
 static struct gsd_error *write_profile(struct counting *counting)
 {
-	static const struct gsd_profile_type goroutines = {"goroutine", "count"};
 	struct gsd_profile *profile = &counting->profile;
+	const struct gsd_profile_type counted = {gsd_snapshot_noun(profile->snapshot, 1), "count"};
 	GSD_TRY(gsd_canonical_labels(profile->snapshot, &counting->canonical_labels));
 	GSD_TRY(aggregate(counting));
 	gsd_meter_begin(profile->snapshot->meter, GSD_PHASE_WRITING, counting->samples.count);
-	GSD_TRY(gsd_profile_begin(profile, &goroutines, 1));
+	GSD_TRY(gsd_profile_begin(profile, &counted, 1));
 	for (size_t i = 0; i < counting->samples.count; i++) {
 		gsd_meter_count(profile->snapshot->meter, i);
 		GSD_TRY(write_sample(profile, &counting->samples.items[i]));

@@ -12,6 +12,7 @@
 #include "base/error.h"
 #include "base/meter.h"
 #include "output/report_parts.h"
+#include "output/threads.h"
 
 #define FLUSH_BYTES  ((size_t)64 * 1024)
 #define SCREEN_MIN   16U /* lines: a smaller screen gets more than it holds */
@@ -19,30 +20,18 @@
 
 /* ---- threads that ran no goroutine ------------------------------------------------------------------------------- */
 
-/* They are grouped as goroutines are: as such that have a thread's id, and its stack. */
+/* They are grouped as goroutines are. */
 static struct gsd_error *add_threads(struct gsd_report *report)
 {
-	const struct gsd_snapshot *snapshot = report->snapshot;
-	struct gsd_snapshot threads = *snapshot;
+	struct gsd_snapshot threads;
+	GSD_TRY(gsd_threads_view(report->snapshot, &threads));
 	threads.meter = NULL;
-	threads.goroutine_count = snapshot->thread_stack_count;
-	threads.goroutines = calloc(snapshot->thread_stack_count + 1, sizeof *threads.goroutines);
-	if (threads.goroutines == NULL)
-		return gsd_error_no_memory();
-	for (size_t i = 0; i < snapshot->thread_stack_count; i++)
-		threads.goroutines[i] = (struct gsd_goroutine){.goid = (uint64_t)snapshot->thread_stacks[i].tid,
-							       .stack = snapshot->thread_stacks[i].stack,
-							       .status = GSD_STATUS_RUNNING,
-							       .labels = GSD_NO_LABELS,
-							       .thread = GSD_NO_THREAD,
-							       .ancestry = GSD_NO_ANCESTRY,
-							       .bubble = GSD_NO_BUBBLE};
 	gsd_groups_free(&report->groups);
 	report->groups = (struct gsd_groups){0};
 	struct gsd_error *error = gsd_groups_create(&threads, report->source, &report->groups);
 	for (size_t i = 0; error == NULL && i < report->groups.groups.count; i++)
 		error = gsd_report_add_thread_group(report, &report->groups.groups.items[i]);
-	free(threads.goroutines);
+	gsd_threads_view_free(&threads);
 	return error;
 }
 
@@ -96,7 +85,7 @@ static void add_rest(struct gsd_report *report, size_t first)
 	gsd_report_add_style(report, GSD_STYLE_DIM);
 	if (first < groups->count) {
 		gsd_text_add(text, "and ");
-		gsd_report_add_count(text, goroutines, "goroutine", "goroutines");
+		gsd_report_add_goroutines(report, goroutines);
 		gsd_text_add(text, " in ");
 		gsd_report_add_count(text, groups->count - first, "more group", "more groups");
 		gsd_text_add(text, "; ");

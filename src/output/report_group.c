@@ -20,6 +20,18 @@ static void quote_function(struct gsd_text *text, const struct gsd_function_name
 	gsd_report_quote(text, name->rest);
 }
 
+/* The file that code at @p address was mapped from, without its folder; "" when that is not known. */
+static const char *object_at(const struct gsd_snapshot *snapshot, uint64_t address)
+{
+	for (size_t i = 0; i < snapshot->mapping_count; i++) {
+		const struct gsd_snapshot_mapping *mapping = &snapshot->mappings[i];
+		const char *slash = strrchr(mapping->file, '/');
+		if (address >= mapping->start && address < mapping->limit)
+			return slash == NULL ? mapping->file : slash + 1;
+	}
+	return "";
+}
+
 /* "net/http/server.go:2103": in its package; of what has none, the whole path. */
 static void quote_file(struct gsd_text *text, const struct gsd_function_name *name, const struct gsd_line *line)
 {
@@ -50,6 +62,14 @@ static void make_halves(struct gsd_report *report, const struct gsd_line *line, 
 	quote_file(&report->file, &name, line);
 }
 
+/* The same for a line of a stack: of C code without debug information it is at least known which library it is of. */
+static void make_frame(struct gsd_report *report, const struct gsd_line *line, uint64_t address)
+{
+	make_halves(report, line, "");
+	if (line->file[0] == '\0' && line->entry == 0 && address != 0)
+		gsd_report_quote(&report->file, object_at(report->snapshot, address));
+}
+
 /* ---- which lines of a stack are shown ---------------------------------------------------------------------------- */
 
 /* What a group shows below its heading. */
@@ -64,20 +84,31 @@ struct shown {
 
 typedef void visitor(struct gsd_report *report, unsigned *columns);
 
-/* Line @p number of a group's stack, innermost first, or NULL behind the last. */
-static const struct gsd_line *next_line(struct gsd_report *report, const struct shown *shown, size_t *frame,
-					size_t *line)
+/* A place in a stack; zero: before its first line. */
+struct place {
+	size_t frame;
+	size_t line;
+	uint64_t address; /* of the line that was given last */
+	bool in_main;     /* that was C's main: what called it is plumbing */
+};
+
+/* The next line of a group's stack, innermost first, or NULL behind the last. */
+static const struct gsd_line *next_line(struct gsd_report *report, const struct shown *shown, struct place *place)
 {
 	const struct gsd_distinct_stacks *stacks = &report->groups.stacks;
-	while (*frame < stacks->stacks.items[shown->group->stack].count) {
-		const struct gsd_location *location = gsd_distinct_stacks_location(stacks, shown->group->stack, *frame);
-		while (*line < location->line_count) {
-			const struct gsd_line *found = &location->lines[(*line)++];
+	size_t count = place->in_main && !shown->plumbing ? 0 : stacks->stacks.items[shown->group->stack].count;
+	while (place->frame < count) {
+		const struct gsd_location *location =
+			gsd_distinct_stacks_location(stacks, shown->group->stack, place->frame);
+		while (place->line < location->line_count) {
+			const struct gsd_line *found = &location->lines[place->line++];
+			place->address = location->address;
+			place->in_main = found->entry == 0 && strcmp(found->function, "main") == 0;
 			if (shown->plumbing || !gsd_function_is_plumbing(found->function))
 				return found;
 		}
-		*line = 0;
-		(*frame)++;
+		place->line = 0;
+		place->frame++;
 	}
 	return NULL;
 }
@@ -85,7 +116,7 @@ static const struct gsd_line *next_line(struct gsd_report *report, const struct 
 static size_t count_lines(struct gsd_report *report, const struct shown *shown)
 {
 	size_t count = 0;
-	for (size_t frame = 0, line = 0; next_line(report, shown, &frame, &line) != NULL;)
+	for (struct place place = {0}; next_line(report, shown, &place) != NULL;)
 		count++;
 	return count;
 }
@@ -122,14 +153,14 @@ static void each_line(struct gsd_report *report, const struct shown *shown, visi
 {
 	const struct gsd_line *line;
 	size_t number = 0;
-	for (size_t frame = 0, inside = 0; (line = next_line(report, shown, &frame, &inside)) != NULL; number++) {
+	for (struct place place = {0}; (line = next_line(report, shown, &place)) != NULL; number++) {
 		if (shown->first != 0 && number == shown->first) {
 			make_omission(report, shown->count - shown->first - shown->last);
 			visit(report, columns);
 		}
 		if (shown->first != 0 && number >= shown->first && number < shown->count - shown->last)
 			continue;
-		make_halves(report, line, "");
+		make_frame(report, line, place.address);
 		visit(report, columns);
 	}
 	if (shown->start.function != NULL) {
@@ -230,14 +261,19 @@ static void add_number(struct gsd_report *report, const struct gsd_group *group,
 		gsd_text_add_decimal(text, (int64_t)group->goid);
 		gsd_text_add(text, ")");
 	}
-	gsd_text_add(text, ": ");
 }
 
 /* "9,990 goroutines: chan receive, up to 12 minutes" */
 static void add_heading(struct gsd_report *report, const struct gsd_group *group)
 {
 	struct gsd_text *text = &report->text;
+	if (report->snapshot->threads_only) {
+		add_number(report, group, "thread", "threads");
+		gsd_text_add(text, "\n");
+		return;
+	}
 	add_number(report, group, "goroutine", "goroutines");
+	gsd_text_add(text, ": ");
 	gsd_report_quote(text, report->groups.states.items[group->state].name);
 	(void)gsd_report_add_age(text, group->longest_wait_ns, group->count == 1 ? ", for " : ", up to ");
 	if (group->ambiguous > 0) {
@@ -273,7 +309,7 @@ struct gsd_error *gsd_report_add_thread_group(struct gsd_report *report, const s
 	GSD_TRY(show(report, group, &shown));
 	gsd_text_add(&report->text, "\n");
 	add_number(report, group, "thread", "threads");
-	gsd_text_add(&report->text, "no goroutine\n");
+	gsd_text_add(&report->text, ": no goroutine\n");
 	add_frames(report, &shown);
 	return NULL;
 }
@@ -290,7 +326,7 @@ static void make_ends(struct gsd_report *report, const struct shown *shown)
 {
 	const struct gsd_line *line;
 	size_t number = 0, innermost = SIZE_MAX;
-	for (size_t frame = 0, inside = 0; (line = next_line(report, shown, &frame, &inside)) != NULL; number++) {
+	for (struct place place = {0}; (line = next_line(report, shown, &place)) != NULL; number++) {
 		bool last = number + 1 == shown->count;
 		if (!last && (innermost != SIZE_MAX || is_internal(line)))
 			continue;

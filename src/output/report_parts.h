@@ -30,6 +30,8 @@ struct gsd_report {
 void gsd_report_add_style(struct gsd_report *report, const char *sequence);
 /** Adds "1,234 goroutines" or "1 goroutine". */
 void gsd_report_add_count(struct gsd_text *text, uint64_t count, const char *one, const char *many);
+/** Adds "1,234 goroutines" of the report, or threads where it has those. */
+void gsd_report_add_goroutines(struct gsd_report *report, uint64_t count);
 /** Adds a string of the target. */
 void gsd_report_quote(struct gsd_text *text, const char *string);
 /** Adds the item to the list that the text ends with, on a new line, @p indent in, when it does not fit. */

@@ -5,6 +5,7 @@
 
 #include "base/error.h"
 #include "output/report_parts.h"
+#include "output/threads.h"
 
 static int compare_states(const void *left_state, const void *right_state)
 {
@@ -19,7 +20,7 @@ static int compare_states(const void *left_state, const void *right_state)
 static struct gsd_error *add_states(struct gsd_report *report)
 {
 	const struct gsd_state_count_array *states = &report->groups.states;
-	if (states->count == 0)
+	if (states->count == 0 || report->snapshot->threads_only)
 		return NULL;
 	struct gsd_state_count *sorted = reallocarray(NULL, states->count, sizeof *sorted);
 	if (sorted == NULL)
@@ -47,8 +48,7 @@ static void add_selection_count(struct gsd_report *report)
 		gsd_text_add_number(&report->text, snapshot->goroutine_count);
 		gsd_text_add(&report->text, " of ");
 	}
-	gsd_report_add_count(&report->text, selected ? snapshot->selection.total : snapshot->goroutine_count,
-			     "goroutine", "goroutines");
+	gsd_report_add_goroutines(report, selected ? snapshot->selection.total : snapshot->goroutine_count);
 	gsd_report_add_style(report, GSD_STYLE_PLAIN);
 }
 
@@ -84,7 +84,7 @@ struct gsd_error *gsd_report_add_summary(struct gsd_report *report)
 	gsd_text_add(&report->item, "pid ");
 	gsd_text_add_decimal(&report->item, (int64_t)snapshot->pid);
 	gsd_report_add_item(report, false, 0);
-	gsd_report_quote(&report->item, snapshot->go_version);
+	gsd_report_quote(&report->item, gsd_snapshot_maker(snapshot));
 	gsd_report_add_item(report, false, 0);
 	gsd_text_add_time(&report->item, snapshot->time_unix_ns);
 	gsd_report_add_item(report, false, 0);

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "output/report_parts.h"
+#include "output/threads.h"
 
 #define NS_PER_MINUTE (UINT64_C(60) * 1000000000)
 #define HOUR          UINT64_C(60) /* minutes */
@@ -23,6 +24,13 @@ void gsd_report_add_count(struct gsd_text *text, uint64_t count, const char *one
 	gsd_text_add_number(text, count);
 	gsd_text_add(text, " ");
 	gsd_text_add(text, count == 1 ? one : many);
+}
+
+void gsd_report_add_goroutines(struct gsd_report *report, uint64_t count)
+{
+	gsd_text_add_number(&report->text, count);
+	gsd_text_add(&report->text, " ");
+	gsd_text_add(&report->text, gsd_snapshot_noun(report->snapshot, count));
 }
 
 /* Adds the item to the list that the text ends with, on a new line when it does not fit. */

@@ -14,6 +14,7 @@
 #include "output/call_tree.h"
 #include "output/names.h"
 #include "output/text.h"
+#include "output/threads.h"
 
 #define FLUSH_BYTES ((size_t)64 * 1024)
 
@@ -87,10 +88,12 @@ static void add_hundredths(struct gsd_text *text, uint64_t hundredths)
 	gsd_text_add(text, digits);
 }
 
-static void add_count(struct gsd_text *text, uint64_t count, const char *one, const char *many)
+/* "12 goroutines" */
+static void add_count(struct gsd_text *text, const struct gsd_snapshot *snapshot, uint64_t count)
 {
 	gsd_text_add_number(text, count);
-	gsd_text_add(text, count == 1 ? one : many);
+	gsd_text_add(text, " ");
+	gsd_text_add(text, gsd_snapshot_noun(snapshot, count));
 }
 
 /* "12 goroutines, 0.1 %" */
@@ -98,7 +101,8 @@ static void add_share(struct drawing *drawing, uint64_t count)
 {
 	uint64_t total = drawing->tree.nodes.items[ROOT].total;
 	uint64_t tenths = total == 0 ? 0 : (count * 1000 + total / 2) / total;
-	add_count(&drawing->text, count, " goroutine, ", " goroutines, ");
+	add_count(&drawing->text, drawing->snapshot, count);
+	gsd_text_add(&drawing->text, ", ");
 	gsd_text_add_decimal(&drawing->text, (int64_t)tenths / 10);
 	if (count != total) {
 		gsd_text_add(&drawing->text, ".");
@@ -197,7 +201,8 @@ static void add_label(struct drawing *drawing, const struct box *box, const stru
 static void add_function(struct drawing *drawing, const struct box *box)
 {
 	uint32_t name_index = drawing->tree.nodes.items[box->node].name;
-	const char *function = box->node == ROOT ? "all goroutines" : drawing->tree.names.items[name_index];
+	const char *everything = drawing->snapshot->threads_only ? "all threads" : "all goroutines";
+	const char *function = box->node == ROOT ? everything : drawing->tree.names.items[name_index];
 	struct gsd_text *text = &drawing->text;
 	struct gsd_function_name name;
 	gsd_function_name_parse(function, &name);
@@ -215,7 +220,8 @@ static void add_rest(struct drawing *drawing, const struct box *box)
 {
 	struct gsd_text *text = &drawing->text;
 	gsd_text_add(text, "<g class=\"box rest\"><title>");
-	add_count(text, box->functions, " function not drawn", " functions not drawn");
+	gsd_text_add_number(text, box->functions);
+	gsd_text_add(text, box->functions == 1 ? " function not drawn" : " functions not drawn");
 	gsd_text_add(text, box->depth == DEPTH_MAX ? ", too deep\n" : ", too narrow\n");
 	add_share(drawing, box->count);
 	gsd_text_add(text, "</title>");
@@ -324,11 +330,11 @@ static void add_facts(struct gsd_text *text, const struct gsd_snapshot *snapshot
 		gsd_text_add_number(text, snapshot->goroutine_count);
 		gsd_text_add(text, " of ");
 	}
-	add_count(text, all, " goroutine", " goroutines");
+	add_count(text, snapshot, all);
 	gsd_text_add(text, ", pid ");
 	gsd_text_add_decimal(text, (int64_t)snapshot->pid);
 	gsd_text_add(text, ", ");
-	gsd_text_quote(text, snapshot->go_version, strlen(snapshot->go_version));
+	gsd_text_quote(text, gsd_snapshot_maker(snapshot), strlen(gsd_snapshot_maker(snapshot)));
 	gsd_text_add(text, ", ");
 	gsd_text_add_time(text, snapshot->time_unix_ns);
 	add_selection(text, &snapshot->selection);
@@ -359,7 +365,7 @@ static void add_heading(struct drawing *drawing)
 	gsd_text_add(text, "<title>");
 	add_escaped(text, program, strlen(program));
 	gsd_text_add(text, ": ");
-	add_count(text, snapshot->goroutine_count, " goroutine", " goroutines");
+	add_count(text, snapshot, snapshot->goroutine_count);
 	gsd_text_add(text, "</title>\n<rect width=\"100%\" height=\"100%\" fill=\"#ffffff\"/>\n");
 	gsd_text_clear(line);
 	gsd_text_quote(line, program, strlen(program));

@@ -103,8 +103,10 @@ static struct gsd_error *link_modules(const struct reading *reading)
 {
 	struct gsd_loaded_record *record = reading->record;
 	size_t taken = 0;
-	if (record->module_count == 0 || record->module_count > MAX_MODULES)
-		return contradiction(reading, "it has no module with Go code, or far too many");
+	bool is_go = !record->snapshot.threads_only;
+	if ((record->module_count > 0) != is_go || record->module_count > MAX_MODULES)
+		return contradiction(reading, is_go ? "it has no module with Go code, or far too many"
+						    : "it has Go code, and says that it has none");
 	for (size_t i = 0; i < record->module_count; i++) {
 		struct gsd_module_place *module = &record->modules[i];
 		module->text_sections = take_rows(reading, GSD_TABLE_TEXT_SECTIONS, module->text_section_count, &taken);
@@ -168,6 +170,8 @@ static bool refers(uint32_t index, size_t count)
 static struct gsd_error *check_goroutines(const struct reading *reading)
 {
 	const struct gsd_snapshot *snapshot = &reading->record->snapshot;
+	if (snapshot->threads_only && snapshot->goroutine_count > 0)
+		return contradiction(reading, "it has goroutines of a program without Go");
 	for (size_t i = 0; i < snapshot->goroutine_count; i++) {
 		const struct gsd_goroutine *goroutine = &snapshot->goroutines[i];
 		if (goroutine->stack >= snapshot->stack_count || goroutine->unreadable >= GSD_UNREADABLE_COUNT ||
@@ -243,7 +247,7 @@ static struct gsd_error *take_snapshot(const struct reading *reading)
 	*snapshot = *(const struct gsd_snapshot *)rows[GSD_TABLE_CAPTURE].items;
 	if (snapshot->pid > INT32_MAX || snapshot->go_version == NULL || snapshot->exe == NULL ||
 	    snapshot->mode == NULL || snapshot->go_frame_limit > MAX_FRAME_LIMIT ||
-	    snapshot->go_minor < GSD_GO_MINOR_OLDEST)
+	    (snapshot->go_minor < GSD_GO_MINOR_OLDEST && !snapshot->threads_only))
 		return contradiction(reading, "it does not say of which program or Go version it is");
 	snapshot->goroutines = rows[GSD_TABLE_GOROUTINES].items;
 	snapshot->goroutine_count = rows[GSD_TABLE_GOROUTINES].count;

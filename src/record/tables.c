@@ -29,6 +29,7 @@ static const struct gsd_column capture_columns[] = {
 	GSD_COLUMN(15, NUMBER, struct gsd_snapshot, traceback_inner),
 	GSD_COLUMN(16, NUMBER, struct gsd_snapshot, traceback_outer),
 	GSD_COLUMN(17, FLAG, struct gsd_snapshot, traceback_labels),
+	GSD_COLUMN(18, FLAG, struct gsd_snapshot, threads_only),
 };
 
 static const struct gsd_column figure_columns[] = {

@@ -107,6 +107,21 @@ static void a_list_that_cannot_be_read_says_why(void **state)
 	assert_header(target, 0, HEADERS_START);
 }
 
+static void without_a_list_there_are_no_elements(void **state)
+{
+	struct target *target = *state;
+	add_nth(target, 0);
+	reserve(target, 0, 4, 0, 4096);
+	run(target);
+	assert_int_equal(target->plan.element_count, 1);
+	target->plan.list_length_address = 0;
+	run(target);
+	assert_int_equal(target->plan.list_errnum, 0);
+	assert_int_equal(target->plan.list_length, 0);
+	assert_int_equal(target->plan.element_count, 0);
+	assert_false(gsd_plan_overflowed(&target->plan));
+}
+
 static void elements_that_are_null_or_not_mapped_have_no_header_and_do_not_hurt_the_others(void **state)
 {
 	struct target *target = *state;
@@ -566,6 +581,7 @@ int main(void)
 		WITH_TARGET(a_list_shorter_than_what_is_known_gives_only_what_it_has),
 		WITH_TARGET(an_impossible_length_of_the_list_is_refused_before_anything_is_read),
 		WITH_TARGET(a_list_that_cannot_be_read_says_why),
+		WITH_TARGET(without_a_list_there_are_no_elements),
 		WITH_TARGET(elements_that_are_null_or_not_mapped_have_no_header_and_do_not_hurt_the_others),
 		WITH_TARGET(headers_near_each_other_are_one_run_and_far_ones_are_not),
 		WITH_TARGET(a_run_ends_after_a_mebibyte),

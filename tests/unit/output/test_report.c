@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "fixture.h"
+#include "output/threads.h"
 #include "output/utf8.h"
 
 #define MINUTE (UINT64_C(60) * 1000000000)
@@ -88,6 +89,39 @@ static void an_empty_snapshot_is_a_summary_only(void **state)
 	struct gsd_snapshot snapshot = {.exe = "x", .go_version = "go1.20"};
 	assert_string_equal(report_of(&snapshot, 0, false), "x, pid 0, go1.20, 1970-01-01 00:00:00 UTC\n"
 							    "0 goroutines, 0 distinct stacks\n");
+}
+
+static void a_program_without_go_has_its_threads_where_others_have_goroutines(void **state)
+{
+	(void)state;
+	const uint64_t unreadable = GSD_PC_UNREADABLE(GSD_UNREADABLE_NO_THREAD);
+	struct gsd_stack stacks[] = {STACK(WORKER, START), STACK(MAIN), {.words = &unreadable, .count = 1}};
+	struct gsd_thread_stack threads[] = {{.tid = 7, .stack = 1}, {.tid = 8}, {.tid = 9}, {.tid = 10, .stack = 2}};
+	struct gsd_snapshot snapshot = {.exe = "/bin/c",
+					.go_version = "",
+					.pid = 7,
+					.threads_only = true,
+					.stacks = stacks,
+					.stack_count = 3,
+					.thread_stacks = threads,
+					.thread_stack_count = 4};
+	struct gsd_snapshot view;
+	assert_success(gsd_threads_view(&snapshot, &view));
+	assert_int_equal(view.goroutine_count, 4);
+	assert_int_equal(view.goroutines[3].unreadable, GSD_UNREADABLE_NO_THREAD);
+	view.goroutine_count = 3;
+	assert_string_equal(report_of(&view, 0, false), "c, pid 7, not Go, 1970-01-01 00:00:00 UTC\n"
+							"3 threads, 2 distinct stacks\n"
+							"\n"
+							"2 threads\n"
+							"    main.(*Pool).worker  pool.go:55\n"
+							"    main.inner           main.go:12\n"
+							"    main.helper          main.go:22\n"
+							"    main.start           main.go:33\n"
+							"\n"
+							"1 thread (7)\n"
+							"    main.main  main.go:44\n");
+	gsd_threads_view_free(&view);
 }
 
 static void only_labels_that_all_have_are_shown(void **state)
@@ -469,6 +503,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_report_is_a_summary_and_groups_biggest_first),
 		cmocka_unit_test(an_empty_snapshot_is_a_summary_only),
+		cmocka_unit_test(a_program_without_go_has_its_threads_where_others_have_goroutines),
 		cmocka_unit_test(only_labels_that_all_have_are_shown),
 		cmocka_unit_test(several_creators_are_not_passed_for_one),
 		cmocka_unit_test(a_wait_is_told_only_where_the_runtime_knows_one),

@@ -424,6 +424,36 @@ static void a_capture_says_once_of_what_it_is(void **state)
 	assert_file_refused(&file, "module");
 }
 
+static void a_program_without_go_has_threads_and_nothing_of_go(void **state)
+{
+	(void)state;
+	struct file file;
+	struct gsd_loaded_record loaded;
+	struct gsd_snapshot snapshot = {.go_version = "", .exe = "/a", .mode = "atomic", .threads_only = true};
+	struct gsd_stack stack = {0};
+	struct gsd_thread_stack thread = {.tid = 7};
+	struct gsd_module_place module = {.address = 1};
+	struct gsd_goroutine goroutine = {
+		.labels = UINT32_MAX, .thread = UINT32_MAX, .ancestry = UINT32_MAX, .bubble = UINT32_MAX};
+	file_begin(&file);
+	file_rows(&file, GSD_TABLE_CAPTURE, &snapshot, 1);
+	file_rows(&file, GSD_TABLE_STACKS, &stack, 1);
+	file_rows(&file, GSD_TABLE_THREAD_STACKS, &thread, 1);
+	assert_success(file_read(&file, &loaded));
+	assert_true(loaded.snapshot.threads_only);
+	assert_int_equal(loaded.snapshot.thread_stacks[0].tid, 7);
+	gsd_loaded_record_free(&loaded);
+	file_begin(&file);
+	file_rows(&file, GSD_TABLE_CAPTURE, &snapshot, 1);
+	file_rows(&file, GSD_TABLE_MODULES, &module, 1);
+	assert_file_refused(&file, "says that it has none");
+	file_begin(&file);
+	file_rows(&file, GSD_TABLE_CAPTURE, &snapshot, 1);
+	file_rows(&file, GSD_TABLE_STACKS, &stack, 1);
+	file_rows(&file, GSD_TABLE_GOROUTINES, &goroutine, 1);
+	assert_file_refused(&file, "goroutines of a program without Go");
+}
+
 static void rows_that_are_not_there_are_not_believed(void **state)
 {
 	(void)state;
@@ -587,6 +617,7 @@ int main(void)
 		cmocka_unit_test(statistics_come_back_but_for_those_of_the_run),
 		cmocka_unit_test(what_was_read_is_written_with_the_same_bytes),
 		cmocka_unit_test(blocks_and_columns_of_later_versions_are_passed_over),
+		cmocka_unit_test(a_program_without_go_has_threads_and_nothing_of_go),
 		cmocka_unit_test(a_capture_says_once_of_what_it_is),
 		cmocka_unit_test(rows_that_are_not_there_are_not_believed),
 		cmocka_unit_test(values_without_room_in_memory_are_refused),
