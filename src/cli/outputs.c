@@ -17,6 +17,7 @@
 #include "cli/progress.h"
 #include "cli/suggestion.h"
 #include "cli/values.h"
+#include "jobs/clock.h"
 
 const struct format formats[] = {
 	{"pprof",
@@ -303,33 +304,31 @@ static void read_comm(pid_t pid, char *comm, size_t size)
 		snprintf(comm, size, "unknown");
 }
 
-static void origin_fill(pid_t pid, const struct timespec *moment, struct origin *origin)
+static void origin_fill(pid_t pid, uint64_t unix_ns, struct origin *origin)
 {
+	const uint64_t second = 1000000000;
+	time_t seconds = (time_t)(unix_ns / second);
 	struct tm utc = {0};
 	origin->pid = pid;
 	for (char *c = origin->comm; *c != '\0'; c++)
 		if (strchr("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-", *c) == NULL)
 			*c = '_';
-	gmtime_r(&moment->tv_sec, &utc);
+	gmtime_r(&seconds, &utc);
 	size_t length = strftime(origin->stamp, sizeof origin->stamp, "%Y%m%dT%H%M%S", &utc);
-	snprintf(origin->stamp + length, sizeof origin->stamp - length, ".%06ldZ", moment->tv_nsec / 1000);
+	snprintf(origin->stamp + length, sizeof origin->stamp - length, ".%06uZ", (unsigned)(unix_ns % second / 1000));
 }
 
 void origin_take(pid_t pid, struct origin *origin)
 {
-	struct timespec now;
-	clock_gettime(CLOCK_REALTIME, &now);
+	uint64_t now_ns = clock_ns(CLOCK_REALTIME);
 	read_comm(pid, origin->comm, sizeof origin->comm);
-	origin_fill(pid, &now, origin);
+	origin_fill(pid, now_ns, origin);
 }
 
 void origin_of_capture(const struct gsd_stats *stats, struct origin *origin)
 {
-	const uint64_t second = 1000000000;
-	struct timespec moment = {.tv_sec = (time_t)(stats->time_unix_ns / second),
-				  .tv_nsec = (long)(stats->time_unix_ns % second)};
 	snprintf(origin->comm, sizeof origin->comm, "%s", stats->comm[0] != '\0' ? stats->comm : "unknown");
-	origin_fill((pid_t)stats->pid, &moment, origin);
+	origin_fill((pid_t)stats->pid, stats->time_unix_ns, origin);
 }
 
 /* %p becomes the pid. */

@@ -5,10 +5,10 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "cli/outputs.h"
+#include "jobs/clock.h"
 
 #define NS_PER_S   UINT64_C(1000000000)
 #define PATIENCE   (NS_PER_S / 2)  /* work that is done before that is not worth a line */
@@ -17,14 +17,10 @@
 #define BAR_WIDTH  30
 
 static const char *const phases[] = {
-	[GSD_PHASE_LOADING] = "loading the capture",
-	[GSD_PHASE_RUNTIME] = "finding the Go runtime",
-	[GSD_PHASE_LOOKING] = "looking at goroutines",
-	[GSD_PHASE_LABELS] = "reading labels",
-	[GSD_PHASE_NAMING] = "naming functions",
-	[GSD_PHASE_SELECTING] = "selecting goroutines",
-	[GSD_PHASE_GROUPING] = "finding equal stacks",
-	[GSD_PHASE_WRITING] = "writing",
+	[GSD_PHASE_LOADING] = "loading the capture",   [GSD_PHASE_RUNTIME] = "finding the Go runtime",
+	[GSD_PHASE_LOOKING] = "looking at goroutines", [GSD_PHASE_LABELS] = "reading labels",
+	[GSD_PHASE_NAMING] = "naming functions",       [GSD_PHASE_SELECTING] = "selecting goroutines",
+	[GSD_PHASE_GROUPING] = "finding equal stacks", [GSD_PHASE_WRITING] = "writing",
 };
 
 /* The line: there is one standard error. */
@@ -35,13 +31,6 @@ static struct {
 	enum gsd_phase phase; /* of the last drawing */
 	unsigned columns;     /* that it takes; 0: it is not there */
 } line;
-
-static uint64_t now_ns(void)
-{
-	struct timespec now;
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * NS_PER_S + (uint64_t)now.tv_nsec;
-}
 
 void progress_erase(void)
 {
@@ -98,7 +87,7 @@ static void draw(const struct gsd_progress *progress)
 static void show(void *context, const struct gsd_progress *progress)
 {
 	(void)context;
-	uint64_t now = now_ns();
+	uint64_t now = clock_ns(CLOCK_MONOTONIC);
 	bool new_phase = line.columns == 0 || line.phase != progress->phase;
 	if ((!line.always && now - line.started_ns < PATIENCE) || (!new_phase && now - line.drawn_ns < BETWEEN) ||
 	    (unsigned)progress->phase >= sizeof phases / sizeof phases[0] || is_in_background())
@@ -122,7 +111,7 @@ void progress_decide(struct invocation *invocation)
 	if (!isatty(STDERR_FILENO) || wish == PROGRESS_NEVER || (invocation->quiet && wish != PROGRESS_ALWAYS))
 		return;
 	line.always = wish == PROGRESS_ALWAYS;
-	line.started_ns = now_ns();
+	line.started_ns = clock_ns(CLOCK_MONOTONIC);
 	invocation->capture.progress = show;
 }
 

@@ -8,13 +8,13 @@
 #include <sys/pidfd.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "cli/json.h"
 #include "cli/messages.h"
 #include "cli/outputs.h"
 #include "cli/stats.h"
+#include "jobs/clock.h"
 #include "jobs/processes.h"
 #include "jobs/target_lock.h"
 #include "jobs/ticker.h"
@@ -477,9 +477,7 @@ static void keep_limits(struct watch *watch)
 {
 	const struct invocation *invocation = watch->invocation;
 	const struct retention *limits = &invocation->watch.limits;
-	struct timespec now;
-	clock_gettime(CLOCK_REALTIME, &now);
-	uint64_t now_ns = (uint64_t)now.tv_sec * UINT64_C(1000000000) + (uint64_t)now.tv_nsec;
+	uint64_t now_ns = clock_ns(CLOCK_REALTIME);
 	for (size_t i = 0; i < invocation->output_count; i++) {
 		bool again = false;
 		for (size_t k = 0; k < i && !again; k++)

@@ -9,8 +9,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
+
+#include "jobs/clock.h"
 
 #define COMMAND_MAX_BYTES ((size_t)4096)
 #define KERNEL_THREAD     0x00200000U /* PF_KTHREAD (include/linux/sched.h) */
@@ -46,11 +47,8 @@ static char *read_command(pid_t pid)
 
 static uint64_t age_of(uint64_t started)
 {
-	struct timespec now;
 	uint64_t tick_ns = UINT64_C(1000000000) / (uint64_t)sysconf(_SC_CLK_TCK);
-	if (clock_gettime(CLOCK_BOOTTIME, &now) != 0)
-		return 0;
-	uint64_t now_ns = (uint64_t)now.tv_sec * UINT64_C(1000000000) + (uint64_t)now.tv_nsec;
+	uint64_t now_ns = clock_ns(CLOCK_BOOTTIME);
 	return now_ns > started * tick_ns ? now_ns - started * tick_ns : 0;
 }
 

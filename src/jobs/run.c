@@ -16,9 +16,9 @@
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "jobs/clock.h"
 #include "jobs/tree.h"
 
 #define SECOND_NS UINT64_C(1000000000)
@@ -57,13 +57,6 @@ struct run {
 	uint64_t started_ns;
 	const char *why_killed; /* the keeper, by the first guard; NULL: it was not */
 };
-
-static uint64_t now_ns(void)
-{
-	struct timespec now;
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * SECOND_NS + (uint64_t)now.tv_nsec;
-}
 
 static void say(const struct run *run, const char *format, ...) __attribute__((format(printf, 2, 3)));
 static void say(const struct run *run, const char *format, ...)
@@ -124,7 +117,7 @@ static int start_command(struct run *run)
 		say(run, "cannot start %s: %s", run->plan->command[0], strerror(errno));
 		return RUN_FAILED;
 	}
-	run->started_ns = now_ns();
+	run->started_ns = clock_ns(CLOCK_MONOTONIC);
 	run->command = fork();
 	if (run->command == 0) {
 		close(failure[0]);
@@ -152,7 +145,7 @@ static void dump_tree(struct run *run, enum run_occasion occasion)
 {
 	struct processes tree;
 	const uint64_t one = 1;
-	uint64_t elapsed_ns = now_ns() - run->started_ns;
+	uint64_t elapsed_ns = clock_ns(CLOCK_MONOTONIC) - run->started_ns;
 	if (!tree_list(&tree)) {
 		say(run, "cannot list the processes in /proc: %s", strerror(errno));
 		return;
@@ -259,7 +252,7 @@ static int keep(struct run *run)
 	struct idleness idleness = {.since_ns = run->started_ns, .last_look_ns = run->started_ns};
 	struct pollfd source = {.fd = run->signals, .events = POLLIN};
 	while (!run->ended) {
-		uint64_t now = now_ns();
+		uint64_t now = clock_ns(CLOCK_MONOTONIC);
 		if (getppid() != run->first_guard) { /* it was killed: nobody waits for us */
 			end_tree(run, run->plan->signal);
 			return RUN_FAILED;
@@ -300,7 +293,7 @@ static int keeper_main(struct run *run)
 static bool stop_hangs(const struct run *run)
 {
 	uint64_t since = __atomic_load_n(&run->shared->stopped_since, __ATOMIC_SEQ_CST);
-	return since != 0 && now_ns() > since + run->plan->max_pause_ns + GUARD_SLACK_NS;
+	return since != 0 && clock_ns(CLOCK_MONOTONIC) > since + run->plan->max_pause_ns + GUARD_SLACK_NS;
 }
 
 static void hand_on(const struct run *run, pid_t keeper)
@@ -321,7 +314,7 @@ static int guard(struct run *run, pid_t keeper, int pidfd)
 	uint64_t since = 0; /* when it was seen that a dump is made */
 	for (;;) {
 		bool dumping = atomic_load(&run->shared->dumping);
-		since = !dumping ? 0 : since != 0 ? since : now_ns();
+		since = !dumping ? 0 : since != 0 ? since : clock_ns(CLOCK_MONOTONIC);
 		int ready = poll(sources, 3, dumping ? GUARD_MS : -1);
 		if (ready > 0 && sources[0].revents != 0)
 			break;
@@ -331,7 +324,7 @@ static int guard(struct run *run, pid_t keeper, int pidfd)
 			(void)!read(run->waker, &count, sizeof count);
 		if (stop_hangs(run))
 			run->why_killed = "a stop had lasted for longer than --max-pause";
-		else if (since != 0 && now_ns() > since + DUMP_MAX_NS)
+		else if (since != 0 && clock_ns(CLOCK_MONOTONIC) > since + DUMP_MAX_NS)
 			run->why_killed = "the dump had not come to its end after two minutes";
 		if (run->why_killed != NULL)
 			kill(keeper, SIGKILL);

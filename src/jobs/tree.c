@@ -9,6 +9,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "jobs/clock.h"
+
 #define LOOK_NS   UINT64_C(10000000) /* how often it is looked whether all have ended */
 #define MAX_WAVES 1000               /* of SIGKILL: what starts processes faster than they can be killed ends first */
 
@@ -33,14 +35,6 @@ bool tree_reap(pid_t watched, void (*ended)(void *context, int wait_status), voi
 		if (pid == watched && ended != NULL)
 			ended(context, status);
 	return pid == 0;
-}
-
-static uint64_t now_ns(void)
-{
-	struct timespec now;
-	return clock_gettime(CLOCK_MONOTONIC, &now) != 0
-		       ? 0
-		       : (uint64_t)now.tv_sec * UINT64_C(1000000000) + (uint64_t)now.tv_nsec;
 }
 
 static void wait_a_little(void)
@@ -68,10 +62,10 @@ static size_t signal_all(int signal)
 size_t tree_end(int signal, uint64_t grace_ns, pid_t watched, void (*ended)(void *context, int wait_status),
 		void *context)
 {
-	uint64_t end = now_ns() + grace_ns;
+	uint64_t end = clock_ns(CLOCK_MONOTONIC) + grace_ns;
 	size_t killed = 0;
 	if (signal != SIGKILL && signal_all(signal) > 0)
-		while (tree_reap(watched, ended, context) && now_ns() < end)
+		while (tree_reap(watched, ended, context) && clock_ns(CLOCK_MONOTONIC) < end)
 			wait_a_little();
 	for (int wave = 0; wave < MAX_WAVES && tree_reap(watched, ended, context); wave++) {
 		size_t count = signal_all(SIGKILL);
