@@ -18,14 +18,6 @@
 #define GSD_PRINTF(format_index, first_index) __attribute__((format(printf, format_index, first_index)))
 #define GSD_ARRAY_SIZE(array)                 (sizeof(array) / sizeof((array)[0]))
 
-/* A scope guard: GSD_CLEANUP(gsd_thing_cleanup) struct gsd_thing *thing = NULL; */
-#define GSD_CLEANUP(function) __attribute__((cleanup(function)))
-#define GSD_DEFINE_CLEANUP(type, name, destroy)                                                                        \
-	static inline void name(type *thing)                                                                           \
-	{                                                                                                              \
-		destroy(*thing);                                                                                       \
-	}
-
 /** Moves ownership out of @p pointer: returns its value and leaves NULL. */
 #define gsd_take(pointer)                                                                                              \
 	({                                                                                                             \

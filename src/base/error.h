@@ -32,6 +32,4 @@ struct gsd_error *gsd_error_no_memory(void) GSD_MUST_CHECK GSD_NEVER_NULL;
 			return gsd_try_error;                                                                          \
 	} while (0)
 
-GSD_DEFINE_CLEANUP(struct gsd_error *, gsd_error_cleanup, gsd_error_destroy)
-
 #endif

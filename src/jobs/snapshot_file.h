@@ -33,7 +33,4 @@ bool snapshot_refuse_threads(struct problem *problem);
 bool snapshot_read_jsonl(const struct snapshot_source *source);
 bool snapshot_read_profile(const struct snapshot_source *source);
 
-/** The same, from @p size bytes of a profile.proto that is not compressed. */
-bool snapshot_read_profile_bytes(const struct snapshot_source *source, const void *bytes, size_t size);
-
 #endif

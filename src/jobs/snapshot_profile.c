@@ -469,7 +469,8 @@ static bool take_samples(struct profile *profile, struct proto_reader rest)
 	return true;
 }
 
-bool snapshot_read_profile_bytes(const struct snapshot_source *source, const void *bytes, size_t size)
+/* Of @p size bytes of a profile.proto that is not compressed. */
+static bool read_profile(const struct snapshot_source *source, const void *bytes, size_t size)
 {
 	struct profile profile = {.source = source, .start = bytes};
 	const struct proto_reader whole = {bytes, (const uint8_t *)bytes + size};
@@ -527,7 +528,7 @@ bool snapshot_read_profile(const struct snapshot_source *source)
 	}
 	bool good = unpack(stream, &bytes, source->problem);
 	gzclose_r(stream);
-	good = good && snapshot_read_profile_bytes(source, bytes.items, bytes.count);
+	good = good && read_profile(source, bytes.items, bytes.count);
 	free(bytes.items);
 	return good;
 }

@@ -244,7 +244,8 @@ static void read_label(int directory, char *label, size_t size)
 		label[0] = '\0';
 }
 
-void gsd_access_gather(int directory, pid_t pid, pid_t thread, struct gsd_access_facts *facts_ret)
+/* What cannot be learned stays unknown. */
+static void gather(int directory, pid_t pid, pid_t thread, struct gsd_access_facts *facts_ret)
 {
 	struct gsd_access_facts facts = {.pid = pid, .proc_owner = (uid_t)-1, .yama_scope = read_yama_scope()};
 	char path[64];
@@ -276,7 +277,7 @@ struct gsd_error *gsd_access_error(int directory, pid_t pid, pid_t thread, enum 
 				   const char *attempt)
 {
 	struct gsd_access_facts facts;
-	gsd_access_gather(directory, pid, thread, &facts);
+	gather(directory, pid, thread, &facts);
 	facts.kind = kind;
 	facts.errnum = errnum;
 	return gsd_access_explain(&facts, attempt);

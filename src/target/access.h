@@ -54,12 +54,6 @@ enum gsd_access_cause gsd_access_cause(const struct gsd_access_facts *facts);
 /** The error that explains @p facts; @p attempt as for gsd_error_create(). Pure. GSD_ERROR_PERMISSION. */
 struct gsd_error *gsd_access_explain(const struct gsd_access_facts *facts, const char *attempt) GSD_MUST_CHECK;
 
-/**
- * Gathers the facts about @p thread of process @p pid, whose /proc directory is @p directory.
- * What cannot be learned stays unknown.
- */
-void gsd_access_gather(int directory, pid_t pid, pid_t thread, struct gsd_access_facts *facts_ret);
-
 /** The error for @p kind of access to @p thread refused with @p errnum: gather and explain. */
 struct gsd_error *gsd_access_error(int directory, pid_t pid, pid_t thread, enum gsd_access_kind kind, int errnum,
 				   const char *attempt) GSD_MUST_CHECK;

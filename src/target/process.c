@@ -366,11 +366,6 @@ void gsd_process_destroy(struct gsd_process *process)
 
 /* ---- asking it ---- */
 
-pid_t gsd_process_pid(const struct gsd_process *process)
-{
-	return process->pid;
-}
-
 const char *gsd_process_exe_path(const struct gsd_process *process)
 {
 	return process->exe_path;

@@ -26,7 +26,6 @@ struct gsd_error *gsd_process_tracer_error(pid_t pid) GSD_MUST_CHECK;
 bool gsd_process_ended(const struct gsd_process *process);
 /** Whether it has called execve since: it lives, and what was opened is not what it runs. */
 bool gsd_process_replaced(const struct gsd_process *process);
-pid_t gsd_process_pid(const struct gsd_process *process);
 /** Its name as the kernel has it, "" when that cannot be read. */
 void gsd_process_comm(const struct gsd_process *process, char comm[16]);
 /** The executable's path as the kernel names it, without " (deleted)". */
