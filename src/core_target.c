@@ -6,7 +6,6 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <limits.h>
-#include <link.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,6 +14,7 @@
 
 #include "base/error.h"
 #include "base/file_memory.h"
+#include "core_files.h"
 #include "image/binaries.h"
 #include "image/elf.h"
 #include "target/core.h"
@@ -23,8 +23,6 @@
 #define PAGE_SIZE        UINT64_C(4096)
 #define VSYSCALL_ADDRESS UINT64_C(0xffffffffff600000)
 #define MAX_FILES        1024 /* that are looked for */
-#define MAX_HEADERS      64   /* program headers of a program in memory */
-#define MAX_DYNAMIC      1024 /* entries of a dynamic section */
 #define MAX_WARNINGS     4
 #define MAX_ENVIRONMENT  ((size_t)256 << 10) /* bytes of it that are looked at */
 
@@ -82,16 +80,6 @@ static bool read_dumped(struct core_target *target, uint64_t address, void *buff
 	return range.errnum == 0;
 }
 
-/* A string of the process, cut at @p size; false when it is not in the core. */
-static bool read_string(struct core_target *target, uint64_t address, char *text, size_t size)
-{
-	size_t length = 0;
-	while (length < size - 1 && read_dumped(target, address + length, text + length, 1) && text[length] != '\0')
-		length++;
-	text[length] = '\0';
-	return length > 0;
-}
-
 static void warn(struct core_target *target, const char *format, ...) GSD_PRINTF(2, 3);
 static void warn(struct core_target *target, const char *format, ...)
 {
@@ -103,82 +91,6 @@ static void warn(struct core_target *target, const char *format, ...)
 	const char *kept = gsd_arena_string(&target->strings, text, strlen(text));
 	if (kept != NULL && target->target.warning_count < MAX_WARNINGS)
 		target->warnings[target->target.warning_count++] = kept;
-}
-
-/* ---- what was mapped, where the core does not list it: delve's do not ---- */
-
-/* Adds the parts of a program or library that is loaded at @p bias to the files. */
-static struct gsd_error *add_parts(struct core_target *target, const Elf64_Phdr *headers, size_t count, uint64_t bias,
-				   const char *path)
-{
-	struct gsd_core *core = target->core;
-	const char *kept = gsd_arena_string(&target->strings, path, strlen(path));
-	if (kept == NULL)
-		return gsd_error_no_memory();
-	for (size_t i = 0; i < count; i++) {
-		uint64_t start = (headers[i].p_vaddr + bias) & ~(PAGE_SIZE - 1);
-		uint64_t end = (headers[i].p_vaddr + bias + headers[i].p_filesz + PAGE_SIZE - 1) & ~(PAGE_SIZE - 1);
-		struct gsd_core_file file = {
-			.start = start, .end = end, .offset = headers[i].p_offset & ~(PAGE_SIZE - 1), .path = kept};
-		if (headers[i].p_type == PT_LOAD && start < end && !gsd_core_files_append(&core->files, file))
-			return gsd_error_no_memory();
-	}
-	return NULL;
-}
-
-/* A library that the dynamic linker knows: its program headers are in its first page. */
-static struct gsd_error *add_library(struct core_target *target, const struct link_map *link)
-{
-	Elf64_Ehdr header;
-	Elf64_Phdr headers[MAX_HEADERS];
-	char path[PATH_MAX];
-	if (!read_string(target, (uint64_t)(uintptr_t)link->l_name, path, sizeof path) ||
-	    !read_dumped(target, link->l_addr, &header, sizeof header) ||
-	    memcmp(header.e_ident, ELFMAG, SELFMAG) != 0 || header.e_phnum > MAX_HEADERS ||
-	    !read_dumped(target, link->l_addr + header.e_phoff, headers, header.e_phnum * sizeof headers[0]))
-		return NULL;
-	return add_parts(target, headers, header.e_phnum, link->l_addr, path);
-}
-
-/* Follows the dynamic linker's list (link.h), to which the program's dynamic section at @p dynamic leads. */
-static struct gsd_error *add_libraries(struct core_target *target, uint64_t dynamic)
-{
-	Elf64_Dyn entry = {0};
-	struct r_debug debug;
-	for (size_t i = 0; i < MAX_DYNAMIC && entry.d_tag != DT_DEBUG; i++)
-		if (!read_dumped(target, dynamic + i * sizeof entry, &entry, sizeof entry) || entry.d_tag == DT_NULL)
-			return NULL;
-	if (entry.d_tag != DT_DEBUG || !read_dumped(target, entry.d_un.d_ptr, &debug, sizeof debug))
-		return NULL;
-	struct link_map link = {.l_next = debug.r_map};
-	for (size_t i = 0; i < MAX_FILES && link.l_next != NULL; i++) {
-		if (!read_dumped(target, (uint64_t)(uintptr_t)link.l_next, &link, sizeof link))
-			return NULL;
-		GSD_TRY(add_library(target, &link));
-	}
-	return NULL;
-}
-
-/* The program's own program headers are in memory, and lead to the rest. */
-static struct gsd_error *list_files(struct core_target *target)
-{
-	const struct gsd_core *core = target->core;
-	Elf64_Phdr headers[MAX_HEADERS];
-	size_t count = core->program_header_count < MAX_HEADERS ? (size_t)core->program_header_count : MAX_HEADERS;
-	char path[PATH_MAX];
-	uint64_t bias = 0;
-	if (core->files.count > 0 || !read_string(target, core->exec_name, path, sizeof path) ||
-	    !read_dumped(target, core->program_headers, headers, count * sizeof headers[0]))
-		return NULL;
-	for (size_t i = 0; i < count; i++)
-		if (headers[i].p_type == PT_PHDR)
-			bias = core->program_headers - headers[i].p_vaddr;
-	GSD_TRY(add_parts(target, headers, count, bias, path));
-	for (size_t i = 0; i < count; i++)
-		if (headers[i].p_type == PT_DYNAMIC)
-			GSD_TRY(add_libraries(target, headers[i].p_vaddr + bias));
-	gsd_core_order_files(target->core);
-	return NULL;
 }
 
 /* ---- mappings: segments, and the files of which some have no segment ---- */
@@ -292,7 +204,7 @@ static struct gsd_error *find_binary(struct core_target *target, struct gsd_bina
 				     const struct gsd_core_file *file)
 {
 	struct binary binary = {.path = file->path, .fd = -1};
-	struct gsd_wanted_binary wanted = {.path = file->path,
+	struct gsd_wanted_binary wanted = {.path = same_path(file->path, GSD_CORE_UNKNOWN_PROGRAM) ? "" : file->path,
 					   .program = same_path(file->path, target->target.exe_path),
 					   .why_no_build_id = "the first page of the program is not in the core"};
 	if (file->offset == 0)
@@ -309,16 +221,13 @@ static struct gsd_error *find_binary(struct core_target *target, struct gsd_bina
 	return binary_array_append(&target->binaries, binary) ? NULL : gsd_error_no_memory();
 }
 
-static struct gsd_error *find_binaries(struct core_target *target, const struct gsd_capture_options *options)
+static struct gsd_error *find_binaries(struct core_target *target, struct gsd_binaries *binaries)
 {
 	const struct gsd_core_files *files = &target->core->files;
-	struct gsd_binaries *binaries;
-	GSD_TRY(gsd_binaries_create(options->exes, options->exe_count, &binaries));
 	struct gsd_error *error = NULL;
 	for (size_t i = 0; i < files->count && error == NULL && target->binaries.count < MAX_FILES; i++)
 		if (binary_at_path(target, files->items[i].path) == NULL)
 			error = find_binary(target, binaries, &files->items[i]);
-	gsd_binaries_destroy(binaries);
 	return error;
 }
 
@@ -338,7 +247,9 @@ static void choose_program(struct core_target *target)
 	const struct gsd_core_file *file = file_at(core, core->program_headers);
 	if (file == NULL && core->files.count > 0)
 		file = &core->files.items[0];
-	target->target.exe_path = file != NULL ? file->path : core->comm;
+	target->target.exe_path = file != NULL            ? file->path
+				  : core->comm[0] != '\0' ? core->comm
+							  : GSD_CORE_UNKNOWN_PROGRAM;
 }
 
 /* What a mapping that has no segment in the core may be used for: what its file's own segment says. */
@@ -547,7 +458,10 @@ static struct gsd_error *core_explain(const struct gsd_target *base, struct gsd_
 	struct core_target *target = of(base);
 	if (target->missing != NULL) {
 		gsd_error_destroy(error);
-		return gsd_take(target->missing);
+		error = gsd_take(target->missing);
+		for (size_t i = 0; i < base->warning_count; i++)
+			error = gsd_error_advise(error, "%s", base->warnings[i]);
+		return error;
 	}
 	if (base->warning_count == 0)
 		return error;
@@ -586,6 +500,31 @@ static bool lacks_private(const struct core_target *target)
 	return writable && !target->has_private;
 }
 
+/* Whether nothing of its notes is there. */
+static bool lacks_notes(const struct gsd_core *core)
+{
+	return core->threads.count == 0 && core->pid == 0 && core->comm[0] == '\0' && core->exec_name == 0 &&
+	       core->vdso == 0;
+}
+
+static void warn_of_notes(struct core_target *target)
+{
+	const struct gsd_core *core = target->core;
+	if (core->notes_cut && !lacks_notes(core))
+		warn(target, "the notes of the %s are damaged: threads or files may be missing", core->name);
+	if (lacks_notes(core))
+		warn(target,
+		     "the %s has no notes in it (registers of threads, list of mapped files, pid): goroutines that ran "
+		     "have "
+		     "no stack",
+		     core->name);
+	else if (core->threads.count == 0)
+		warn(target, "the %s has no threads in it: goroutines that ran have no stack", core->name);
+	if (core->files.count == 0)
+		warn(target, "the first page of no program is in the %s: what was mapped where is not known",
+		     core->name);
+}
+
 static void warn_of_holes(struct core_target *target)
 {
 	const struct gsd_core *core = target->core;
@@ -597,20 +536,31 @@ static void warn_of_holes(struct core_target *target)
 		     "the %s has nothing of what the process wrote into its memory: coredump_filter (core(5)) left it "
 		     "out",
 		     core->name);
-	if (core->notes_cut)
-		warn(target, "the notes of the %s are damaged: threads or files may be missing", core->name);
-	if (core->threads.count == 0)
-		warn(target, "the %s has no threads in it: goroutines that ran have no stack", core->name);
+	if (core->unfinished_headers > 0)
+		warn(target, "gcore did not finish the %s: it has no ELF header", core->name);
+	warn_of_notes(target);
 	target->target.missing_bytes = core->cut_bytes;
+}
+
+static struct gsd_error *open_files(struct core_target *target, const struct gsd_capture_options *options)
+{
+	struct gsd_binaries *binaries;
+	GSD_TRY(gsd_binaries_create(options->exes, options->exe_count, &binaries));
+	struct gsd_error *error = gsd_core_list_files(target->core, &target->dumped_memory.memory, binaries);
+	if (error == NULL) {
+		choose_program(target);
+		error = make_mappings(target);
+	}
+	if (error == NULL)
+		error = find_binaries(target, binaries);
+	gsd_binaries_destroy(binaries);
+	return error;
 }
 
 static struct gsd_error *open_parts(struct core_target *target, const struct gsd_capture_options *options)
 {
 	GSD_TRY(open_dumped(target));
-	GSD_TRY(list_files(target));
-	choose_program(target);
-	GSD_TRY(make_mappings(target));
-	GSD_TRY(find_binaries(target, options));
+	GSD_TRY(open_files(target, options));
 	GSD_TRY(make_memory(target));
 	warn_of_holes(target);
 	const struct binary *program = binary_at_path(target, target->target.exe_path);

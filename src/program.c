@@ -101,6 +101,7 @@ static struct gsd_error *object_open(struct gsd_target *target, const char *path
 	object->program.fd = fd;
 	object->program.name = path;
 	object->program.bias = bias;
+	object->program.incomplete = target->missing_bytes > 0;
 	return NULL;
 }
 

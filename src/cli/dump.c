@@ -101,9 +101,11 @@ static void print_subject(FILE *stream, const struct gsd_stats *stats, size_t se
 	uint64_t count = is_go(stats) ? stats->goroutines : stats->threads;
 	if (is_go(stats) && selected != stats->goroutines)
 		fprintf(stream, "%zu of ", selected);
-	fprintf(stream, "%" PRIu64 " %s%s of %s (pid %" PRIu64 ", %s), ", count, is_go(stats) ? "goroutine" : "thread",
-		count == 1 ? "" : "s", program_name(stats), stats->pid,
-		is_go(stats) ? stats->go_version : "not a Go program");
+	fprintf(stream, "%" PRIu64 " %s%s of %s (", count, is_go(stats) ? "goroutine" : "thread", count == 1 ? "" : "s",
+		program_name(stats));
+	if (stats->pid != 0)
+		fprintf(stream, "pid %" PRIu64 ", ", stats->pid);
+	fprintf(stream, "%s), ", is_go(stats) ? stats->go_version : "not a Go program");
 }
 
 /* What it cost the process. */

@@ -17,6 +17,7 @@ struct gsd_program {
 	uint64_t bias;       /**< what is added to addresses as linked */
 	const struct gsd_region *regions; /**< its mappings */
 	size_t region_count;
+	bool incomplete; /**< parts of its memory are missing: what cannot be read is not wrong */
 };
 
 /** Where the list of goroutines is kept. */

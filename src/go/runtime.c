@@ -125,7 +125,13 @@ static struct gsd_error *append_modules(const struct gsd_program *program, struc
 		if (grown == NULL)
 			return gsd_error_no_memory();
 		*modules = grown;
-		GSD_TRY(gsd_module_read(program->memory, next, grown[0].layout_minor, &grown[*count]));
+		struct gsd_error *error =
+			gsd_module_read(program->memory, next, grown[0].layout_minor, &grown[*count]);
+		if (error != NULL && program->incomplete && gsd_error_code(error) == GSD_ERROR_READ) {
+			gsd_error_destroy(error); /* goroutines in a plugin that is missing cannot be read */
+			return NULL;
+		}
+		GSD_TRY(error);
 		next = grown[(*count)++].data.next;
 	}
 	return NULL;

@@ -229,7 +229,7 @@ static bool open_file(const struct gsd_wanted_binary *wanted, const char *path, 
 		close(fd);
 		return false;
 	}
-	*found_ret = (struct gsd_found_binary){.fd = fd, .verified = build == GSD_SAME_BUILD_YES};
+	*found_ret = (struct gsd_found_binary){.fd = fd, .verified = build == GSD_SAME_BUILD_YES, .path = path};
 	return true;
 }
 

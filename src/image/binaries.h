@@ -19,8 +19,9 @@ struct gsd_wanted_binary {
 };
 
 struct gsd_found_binary {
-	int fd;        /**< for the caller to close */
-	bool verified; /**< by its build id; otherwise only its name speaks for it */
+	int fd;           /**< for the caller to close */
+	bool verified;    /**< by its build id; otherwise only its name speaks for it */
+	const char *path; /**< where it was found; belongs to the binaries, or is that of what was wanted */
 };
 
 /**

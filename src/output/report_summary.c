@@ -81,9 +81,11 @@ struct gsd_error *gsd_report_add_summary(struct gsd_report *report)
 	gsd_report_add_style(report, GSD_STYLE_BOLD);
 	gsd_report_add_item(report, true, 0);
 	gsd_report_add_style(report, GSD_STYLE_PLAIN);
-	gsd_text_add(&report->item, "pid ");
-	gsd_text_add_decimal(&report->item, (int64_t)snapshot->pid);
-	gsd_report_add_item(report, false, 0);
+	if (snapshot->pid != 0) {
+		gsd_text_add(&report->item, "pid ");
+		gsd_text_add_decimal(&report->item, (int64_t)snapshot->pid);
+		gsd_report_add_item(report, false, 0);
+	}
 	gsd_report_quote(&report->item, gsd_snapshot_maker(snapshot));
 	gsd_report_add_item(report, false, 0);
 	gsd_text_add_time(&report->item, snapshot->time_unix_ns);

@@ -331,8 +331,10 @@ static void add_facts(struct gsd_text *text, const struct gsd_snapshot *snapshot
 		gsd_text_add(text, " of ");
 	}
 	add_count(text, snapshot, all);
-	gsd_text_add(text, ", pid ");
-	gsd_text_add_decimal(text, (int64_t)snapshot->pid);
+	if (snapshot->pid != 0) {
+		gsd_text_add(text, ", pid ");
+		gsd_text_add_decimal(text, (int64_t)snapshot->pid);
+	}
 	gsd_text_add(text, ", ");
 	gsd_text_quote(text, gsd_snapshot_maker(snapshot), strlen(gsd_snapshot_maker(snapshot)));
 	gsd_text_add(text, ", ");

@@ -91,7 +91,43 @@ static struct gsd_error *refuse_machine(const struct gsd_core *core, const Elf64
 				 (unsigned)header->e_machine);
 }
 
-static struct gsd_error *read_header(const struct gsd_core *core, Elf64_Ehdr *header)
+/*
+ * gdb writes the ELF header last: where its disk was full, or it was killed, zeros are in its place. The program
+ * headers behind it are there from the beginning, and what they lead to begins where they end (bfd/elf.c,
+ * assign_file_positions_except_relocs). 0: it is no such core.
+ */
+static struct gsd_error *count_unfinished(const struct gsd_core *core, size_t *count_ret)
+{
+	Elf64_Phdr first[2];
+	*count_ret = 0;
+	int errnum = read_exactly(core, sizeof(Elf64_Ehdr), first, sizeof first);
+	if (errnum != 0)
+		return errnum == ENODATA ? NULL : gsd_error_create(GSD_ERROR_IO, errnum, "read the %s", core->name);
+	uint64_t begin = first[1].p_offset;
+	if (first[0].p_type == PT_NOTE && first[0].p_offset > begin && first[1].p_type == PT_LOAD &&
+	    begin >= sizeof(Elf64_Ehdr) + sizeof first && (begin - sizeof(Elf64_Ehdr)) % sizeof first[0] == 0 &&
+	    begin / sizeof first[0] <= GSD_CORE_MAX_SEGMENTS)
+		*count_ret = (size_t)((begin - sizeof(Elf64_Ehdr)) / sizeof first[0]);
+	return NULL;
+}
+
+/* Takes a header of zeros for what gdb would have put there, when that is so. */
+static struct gsd_error *complete_header(struct gsd_core *core, Elf64_Ehdr *header)
+{
+	static const Elf64_Ehdr zeros;
+	if (memcmp(header, &zeros, sizeof zeros) != 0)
+		return NULL;
+	GSD_TRY(count_unfinished(core, &core->unfinished_headers));
+	if (core->unfinished_headers > 0)
+		*header = (Elf64_Ehdr){.e_ident = {ELFMAG0, ELFMAG1, ELFMAG2, ELFMAG3, ELFCLASS64, ELFDATA2LSB},
+				       .e_type = ET_CORE,
+				       .e_machine = EM_X86_64,
+				       .e_phoff = sizeof *header,
+				       .e_phentsize = sizeof(Elf64_Phdr)};
+	return NULL;
+}
+
+static struct gsd_error *read_header(struct gsd_core *core, Elf64_Ehdr *header)
 {
 	size_t length = core->size < sizeof *header ? (size_t)core->size : sizeof *header;
 	if (length == 0)
@@ -101,6 +137,8 @@ static struct gsd_error *read_header(const struct gsd_core *core, Elf64_Ehdr *he
 	int errnum = read_exactly(core, 0, header, length);
 	if (errnum != 0)
 		return gsd_error_create(GSD_ERROR_IO, errnum == ENODATA ? 0 : errnum, "read the %s", core->name);
+	if (length == sizeof *header)
+		GSD_TRY(complete_header(core, header));
 	if (length < SELFMAG || memcmp(header->e_ident, ELFMAG, SELFMAG) != 0)
 		return refuse_no_elf(core, (const uint8_t *)header, length);
 	/* Up to e_machine, headers of all kinds have the same layout. */
@@ -123,19 +161,26 @@ static struct gsd_error *read_header(const struct gsd_core *core, Elf64_Ehdr *he
 static struct gsd_error *count_headers(const struct gsd_core *core, const Elf64_Ehdr *header, size_t *count_ret)
 {
 	Elf64_Shdr section;
-	*count_ret = header->e_phnum;
+	*count_ret = core->unfinished_headers > 0 ? core->unfinished_headers : header->e_phnum;
 	if (header->e_phnum == PN_XNUM) {
 		GSD_TRY(read_part(core, "first section header", header->e_shoff, &section, sizeof section));
 		*count_ret = section.sh_info;
 	}
 	if (*count_ret == 0)
-		return refuse(core, GSD_ERROR_CORRUPT, "it has no program headers");
+		return gsd_error_advise(refuse(core, GSD_ERROR_CORRUPT, "it has no program headers"),
+					"delve writes them last: it was interrupted, and where the memory in this file "
+					"belongs is lost");
 	if (*count_ret > GSD_CORE_MAX_SEGMENTS)
 		return refuse(core, GSD_ERROR_CORRUPT, "it has more program headers than a process can have mappings");
 	return NULL;
 }
 
 /* ---- segments ---- */
+
+static void count_cut(struct gsd_core *core, uint64_t bytes)
+{
+	core->cut_bytes += bytes < UINT64_MAX - core->cut_bytes ? bytes : UINT64_MAX - core->cut_bytes;
+}
 
 static struct gsd_error *add_segment(struct gsd_core *core, const Elf64_Phdr *header)
 {
@@ -153,8 +198,7 @@ static struct gsd_error *add_segment(struct gsd_core *core, const Elf64_Phdr *he
 					   .executable = (header->p_flags & PF_X) != 0};
 	uint64_t there = segment.offset < core->size ? core->size - segment.offset : 0;
 	if (segment.length > there) {
-		uint64_t cut = segment.length - there;
-		core->cut_bytes += cut < UINT64_MAX - core->cut_bytes ? cut : UINT64_MAX - core->cut_bytes;
+		count_cut(core, segment.length - there);
 		segment.length = there;
 	}
 	return gsd_core_segments_append(&core->segments, segment) ? NULL : gsd_error_no_memory();
@@ -194,10 +238,10 @@ static struct gsd_error *read_notes(struct gsd_core *core, const Elf64_Phdr *hea
 {
 	uint64_t there = header->p_offset < core->size ? core->size - header->p_offset : 0;
 	uint64_t length = header->p_filesz < there ? header->p_filesz : there;
+	count_cut(core, header->p_filesz - length);
 	core->notes_cut |= length < header->p_filesz;
-	if (length == 0 && header->p_filesz > 0)
-		return gsd_error_advise(refuse_cut(core, "list of threads and mapped files"),
-					"gcore writes that list last: a core of it must be whole");
+	if (length == 0)
+		return NULL;
 	if (length > GSD_CORE_MAX_NOTES)
 		return refuse(core, GSD_ERROR_CORRUPT, "its notes are larger than those of any process");
 	uint8_t *bytes = malloc((size_t)length + 1);
@@ -211,7 +255,16 @@ static struct gsd_error *read_notes(struct gsd_core *core, const Elf64_Phdr *hea
 	return error;
 }
 
-static struct gsd_error *take_headers(struct gsd_core *core, const Elf64_Phdr *headers, size_t count)
+static bool has_bytes(const struct gsd_core *core)
+{
+	for (size_t i = 0; i < core->segments.count; i++)
+		if (core->segments.items[i].length > 0)
+			return true;
+	return false;
+}
+
+/* @p complete: these are all headers that it should have. */
+static struct gsd_error *take_headers(struct gsd_core *core, const Elf64_Phdr *headers, size_t count, bool complete)
 {
 	for (size_t i = 0; i < count; i++) {
 		if (headers[i].p_type == PT_LOAD)
@@ -221,9 +274,34 @@ static struct gsd_error *take_headers(struct gsd_core *core, const Elf64_Phdr *h
 	}
 	order_segments(&core->segments);
 	gsd_core_order_files(core);
+	if (!complete && !has_bytes(core))
+		return refuse_cut(core, "program headers");
 	if (core->segments.count == 0)
 		return refuse(core, GSD_ERROR_CORRUPT, "it has no memory of a process in it");
 	return NULL;
+}
+
+/* Reads the program headers, as many as there are: delve writes them last, and those of its notes behind all others. */
+static struct gsd_error *read_headers(struct gsd_core *core, uint64_t offset, size_t count)
+{
+	uint64_t there = offset < core->size ? (core->size - offset) / sizeof(Elf64_Phdr) : 0;
+	bool complete = count <= there;
+	if (there == 0)
+		return gsd_error_advise(refuse_cut(core, "program headers"),
+					"where the memory in it belongs is lost: delve writes that last");
+	if (!complete) {
+		count_cut(core, (count - there) * sizeof(Elf64_Phdr));
+		core->notes_cut = true;
+		count = (size_t)there;
+	}
+	Elf64_Phdr *headers = reallocarray(NULL, count, sizeof *headers);
+	if (headers == NULL)
+		return gsd_error_no_memory();
+	struct gsd_error *error = read_part(core, "program headers", offset, headers, count * sizeof *headers);
+	if (error == NULL)
+		error = take_headers(core, headers, count, complete);
+	free(headers);
+	return error;
 }
 
 /* ---- opening ---- */
@@ -245,14 +323,7 @@ static struct gsd_error *read_all(struct gsd_core *core)
 	core->modified = status.st_mtim;
 	GSD_TRY(read_header(core, &header));
 	GSD_TRY(count_headers(core, &header, &count));
-	Elf64_Phdr *headers = reallocarray(NULL, count, sizeof *headers);
-	if (headers == NULL)
-		return gsd_error_no_memory();
-	struct gsd_error *error = read_part(core, "program headers", header.e_phoff, headers, count * sizeof *headers);
-	if (error == NULL)
-		error = take_headers(core, headers, count);
-	free(headers);
-	return error;
+	return read_headers(core, header.e_phoff, count);
 }
 
 struct gsd_error *gsd_core_read(int fd, const char *path, struct gsd_core **core_ret)

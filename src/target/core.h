@@ -40,7 +40,8 @@ struct gsd_core {
 	uint64_t disk_bytes;      /**< what it takes on the disk: holes take nothing */
 	struct timespec modified; /**< when it was last written */
 	struct gsd_core_segments segments;
-	uint64_t cut_bytes; /**< bytes that should be in it and lie beyond its end */
+	uint64_t cut_bytes;        /**< bytes that should be in it and lie beyond its end, as far as that is known */
+	size_t unfinished_headers; /**< program headers behind an ELF header that was not written; 0: it was */
 	struct gsd_core_files files;
 	struct gsd_core_threads threads;
 	bool notes_cut; /**< notes lie beyond its end, or contradict themselves */

@@ -155,12 +155,31 @@ def core():
     return elf + headers + notes + bytes(64)
 
 
+def unfinished_core():
+    """What gdb leaves of a core when its disk is full: a program with a dynamic linker's list, no ELF header, no notes."""
+    dynamic, debug, link, name = 512, 544, 584, 640
+    program = bytearray(1024)
+    program[:64] = b"\x7fELF\2\1\1" + bytes(9) + struct.pack("<HHIQQQIHHHHHH", 3, 62, 1, 0, 64, 0, 0, 64, 56, 4, 0, 0, 0)
+    for i, (kind, offset, size, memory) in enumerate([(1, 0, 1024, 4096), (3, 320, 8, 8), (4, 328, 36, 36), (2, dynamic, 32, 32)]):
+        struct.pack_into("<IIQQQQQQ", program, 64 + 56 * i, kind, 5, offset, offset, 0, size, memory, 4)
+    program[328:364] = note(b"Go\0\0", 4, b"a-build-of-a-program")[:36]
+    struct.pack_into("<QQQQ", program, dynamic, 21, BASE + debug, 0, 0)
+    struct.pack_into("<QQ", program, debug, 1, BASE + link)
+    struct.pack_into("<QQQQQ", program, link, BASE, BASE + name, 0, 0, 0)
+    program[name:name + 8] = b"/lib.so\0"
+    head = 64 + 3 * 56
+    parts = [(4, 4, head + 2048, 0, 100, 0), (1, 5, head, BASE, 1024, 4096), (1, 6, head + 1024, TEXT, 1024, 1024)]
+    headers = b"".join(struct.pack("<IIQQQQQQ", kind, flags, offset, address, 0, size, memory, 1)
+                       for kind, flags, offset, address, size, memory in parts)
+    return bytes(64) + headers + bytes(program) + bytes(1024)
+
+
 def main():
     tables = [table(0xFFFFFFF0), table(0xFFFFFFF1)]
     seeds = {
         "record": [record(), b"\x89GSD\r\n\x1a\n\1\0\0\0\0\0\0\0"],
         "pclntab": tables,
-        "core": [core()],
+        "core": [core(), unfinished_core()],
         "frames": [
             frames(b"\x41\x0e\x10\x86\x02"),
             frames(b"\x0f\x0b\x77\x08\x80\x00\x3f\x1a\x3b\x2a\x33\x24\x22"),

@@ -87,7 +87,7 @@ static void an_empty_snapshot_is_a_summary_only(void **state)
 {
 	(void)state;
 	struct gsd_snapshot snapshot = {.exe = "x", .go_version = "go1.20"};
-	assert_string_equal(report_of(&snapshot, 0, false), "x, pid 0, go1.20, 1970-01-01 00:00:00 UTC\n"
+	assert_string_equal(report_of(&snapshot, 0, false), "x, go1.20, 1970-01-01 00:00:00 UTC\n"
 							    "0 goroutines, 0 distinct stacks\n");
 }
 

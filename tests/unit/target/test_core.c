@@ -277,7 +277,7 @@ static void what_is_no_core_is_refused_by_what_it_is(void **state)
 }
 
 /* gcore writes its notes behind all memory. */
-static void a_core_whose_notes_were_cut_off_says_so(void **state)
+static void a_core_whose_notes_were_cut_off_still_has_its_memory(void **state)
 {
 	(void)state;
 	const struct core_part parts[] = {{0x10000, 16, 16, PF_R, page, 0}};
@@ -288,10 +288,113 @@ static void a_core_whose_notes_were_cut_off_says_so(void **state)
 	assert_int_equal(header->p_type, PT_NOTE);
 	for (uint64_t beyond = 0; beyond < 2; beyond++) {
 		header->p_offset = bytes.length + beyond;
-		refused(&bytes, GSD_ERROR_CORRUPT, "where its list of threads and mapped files should be, is missing");
+		struct gsd_core *core = read_core(&bytes);
+		assert_true(core->notes_cut);
+		assert_u64(core->cut_bytes, notes.length);
+		assert_int_equal(core->threads.count, 0);
+		assert_segment(core, 0, 0x10000, 0x10010, 16);
+		gsd_core_destroy(core);
 	}
 	free(bytes.bytes);
 	free(notes.bytes);
+}
+
+/* What gdb leaves behind when it is killed or its disk is full: program headers, memory, no ELF header and no notes. */
+static struct core_bytes unfinished_core(void)
+{
+	const Elf64_Ehdr none = {0};
+	const size_t begin = sizeof(Elf64_Ehdr) + 3 * sizeof(Elf64_Phdr);
+	const Elf64_Phdr headers[] = {
+		{.p_type = PT_NOTE, .p_flags = PF_R, .p_offset = begin + 32, .p_filesz = 100, .p_align = 1},
+		{.p_type = PT_LOAD,
+		 .p_flags = PF_R,
+		 .p_offset = begin,
+		 .p_vaddr = 0x10000,
+		 .p_filesz = 16,
+		 .p_memsz = 16},
+		{.p_type = PT_LOAD,
+		 .p_flags = PF_W,
+		 .p_offset = begin + 16,
+		 .p_vaddr = 0x20000,
+		 .p_filesz = 16,
+		 .p_memsz = 16}};
+	struct core_bytes bytes = {0};
+	core_add(&bytes, &none, sizeof none);
+	core_add(&bytes, headers, sizeof headers);
+	core_add(&bytes, page, sizeof page);
+	core_add(&bytes, page, sizeof page);
+	return bytes;
+}
+
+static void a_core_that_gdb_did_not_finish_has_the_memory_that_it_wrote(void **state)
+{
+	(void)state;
+	struct core_bytes bytes = unfinished_core();
+	size_t whole = bytes.length;
+	for (; bytes.length > whole - 32; bytes.length--) {
+		size_t cut = whole - bytes.length;
+		struct gsd_core *core = read_core(&bytes);
+		assert_int_equal(core->unfinished_headers, 3);
+		assert_u64(core->cut_bytes, 100 + cut);
+		assert_int_equal(core->segments.count, 2);
+		assert_segment(core, 0, 0x10000, 0x10010, cut > 16 ? 32 - cut : 16);
+		assert_segment(core, 1, 0x20000, 0x20010, cut > 16 ? 0 : 16 - cut);
+		assert_true(core->segments.items[1].writable && !core->segments.items[0].writable);
+		gsd_core_destroy(core);
+	}
+	for (; bytes.length > 0; bytes.length--) {
+		struct gsd_core *core = NULL;
+		struct gsd_error *error = gsd_core_read(core_file(&bytes), "c", &core);
+		assert_true(error != NULL || core->segments.items[0].length == 0);
+		gsd_error_destroy(error);
+		gsd_core_destroy(core);
+	}
+	free(bytes.bytes);
+}
+
+static void zeros_are_no_core(void **state)
+{
+	(void)state;
+	struct core_bytes bytes = unfinished_core();
+	Elf64_Phdr *headers = (Elf64_Phdr *)(bytes.bytes + sizeof(Elf64_Ehdr));
+	const uint64_t offsets[] = {0, 1, 64, 64 + 56, 64 + 2 * 56 - 1, 64 + 3 * 56 + 1, UINT64_MAX, UINT64_MAX - 55};
+	for (size_t i = 0; i < GSD_ARRAY_SIZE(offsets); i++) {
+		headers[1].p_offset = offsets[i];
+		refused(&bytes, GSD_ERROR_INVALID, "no ELF file");
+	}
+	memset(bytes.bytes, 0, bytes.length);
+	refused(&bytes, GSD_ERROR_INVALID, "no ELF file");
+	free(bytes.bytes);
+}
+
+/* delve writes its program headers last. */
+static void of_program_headers_at_the_end_those_count_that_are_there(void **state)
+{
+	(void)state;
+	const struct core_part parts[] = {{0x10000, 16, 16, PF_R, page, 0}, {0x20000, 16, 16, PF_R, page, 0}};
+	struct core_bytes bytes = core_build(parts, 2, NULL);
+	Elf64_Ehdr *header = (Elf64_Ehdr *)bytes.bytes;
+	const size_t table = 2 * sizeof(Elf64_Phdr);
+	uint8_t headers[2 * sizeof(Elf64_Phdr)];
+	memcpy(headers, bytes.bytes + header->e_phoff + sizeof(Elf64_Phdr), table); /* without that of its notes */
+	header->e_phoff = bytes.length;
+	header->e_phnum = 2;
+	core_add(&bytes, headers, table);
+	for (size_t cut = 0; cut < table; cut++, bytes.length--) {
+		if (cut > sizeof(Elf64_Phdr)) {
+			refused(&bytes, GSD_ERROR_CORRUPT, "program headers should be, is missing");
+			continue;
+		}
+		struct gsd_core *core = read_core(&bytes);
+		assert_int_equal(core->segments.count, cut == 0 ? 2 : 1);
+		assert_u64(core->cut_bytes, cut == 0 ? 0 : sizeof(Elf64_Phdr));
+		assert_int_equal(core->notes_cut, cut > 0);
+		assert_segment(core, 0, 0x10000, 0x10010, 16);
+		gsd_core_destroy(core);
+	}
+	((Elf64_Ehdr *)bytes.bytes)->e_phnum = 0;
+	refused(&bytes, GSD_ERROR_CORRUPT, "no program headers");
+	free(bytes.bytes);
 }
 
 static void more_headers_than_the_header_can_count_are_counted_in_the_first_section(void **state)
@@ -325,7 +428,10 @@ int main(void)
 		cmocka_unit_test(delve_s_notes_have_no_names_and_its_own_threads_fewer_registers),
 		cmocka_unit_test(damaged_notes_are_left_out_and_noted),
 		cmocka_unit_test(what_is_no_core_is_refused_by_what_it_is),
-		cmocka_unit_test(a_core_whose_notes_were_cut_off_says_so),
+		cmocka_unit_test(a_core_whose_notes_were_cut_off_still_has_its_memory),
+		cmocka_unit_test(a_core_that_gdb_did_not_finish_has_the_memory_that_it_wrote),
+		cmocka_unit_test(zeros_are_no_core),
+		cmocka_unit_test(of_program_headers_at_the_end_those_count_that_are_there),
 		cmocka_unit_test(more_headers_than_the_header_can_count_are_counted_in_the_first_section),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
