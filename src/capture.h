@@ -28,7 +28,7 @@ struct gsd_capture {
 	struct gsd_loaded_record record; /**< what was read, when it was taken before; else empty */
 	struct gsd_snapshot snapshot;    /**< over analysis, arena and runtime, or over record */
 	struct gsd_c_name_source c_name_source;
-	struct gsd_objects *objects;   /**< of a capture that was loaded: the program's files */
+	struct gsd_objects *objects;   /**< of a capture that was loaded: names are looked up in them */
 	struct gsd_frame_array frames; /**< what gsd_capture_frames() or gsd_capture_ancestor() gave last */
 };
 

@@ -37,10 +37,8 @@ static struct gsd_frame frame_of(const struct gsd_line *line, uint64_t pc)
 /* The file that code at @p address was mapped from, or NULL. */
 static const char *object_at(const struct gsd_snapshot *snapshot, uint64_t address)
 {
-	for (size_t i = 0; i < snapshot->mapping_count; i++)
-		if (address >= snapshot->mappings[i].start && address < snapshot->mappings[i].limit)
-			return snapshot->mappings[i].file;
-	return NULL;
+	const struct gsd_snapshot_mapping *mapping = gsd_snapshot_mapping_at(snapshot, address);
+	return mapping == NULL ? NULL : mapping->file;
 }
 
 static struct gsd_error *add_location(const struct gsd_snapshot *snapshot, struct gsd_frame_array *frames,

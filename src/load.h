@@ -8,8 +8,4 @@
 /** Writes the record of @p capture. Fails as gsd_record_write(). */
 GSD_MUST_CHECK struct gsd_error *gsd_capture_record(const struct gsd_capture *capture, struct gsd_sink *sink);
 
-/** The files that the code of a loaded capture was in. They stay open as long as it: names are looked up in them. */
-struct gsd_objects;
-void gsd_objects_close(struct gsd_objects *objects);
-
 #endif

@@ -101,6 +101,14 @@ const char *gsd_wait_reason_name(unsigned go_minor, unsigned reason)
 static const char *const status_names[] = {"idle", "runnable", "running",   "syscall",   "waiting", NULL,
 					   "dead", NULL,       "copystack", "preempted", "leaked",  "deadextra"};
 
+const struct gsd_snapshot_mapping *gsd_snapshot_mapping_at(const struct gsd_snapshot *snapshot, uint64_t address)
+{
+	for (size_t i = 0; i < snapshot->mapping_count; i++)
+		if (address >= snapshot->mappings[i].start && address < snapshot->mappings[i].limit)
+			return &snapshot->mappings[i];
+	return NULL;
+}
+
 const char *gsd_status_name(uint32_t status)
 {
 	return status < GSD_ARRAY_SIZE(status_names) && status_names[status] != NULL ? status_names[status] : "unknown";

@@ -196,6 +196,9 @@ enum gsd_status {
 };
 #define GSD_STATUS_SCAN_BIT 0x1000U
 
+/** What was mapped at @p address; NULL: nothing that was noted. */
+const struct gsd_snapshot_mapping *gsd_snapshot_mapping_at(const struct gsd_snapshot *snapshot, uint64_t address);
+
 /** "running", "waiting", …; "unknown" for a status that no version has. */
 const char *gsd_status_name(uint32_t status);
 /** The runtime's words for a wait reason ("chan receive"), "" for none, "unknown wait reason" out of range. */

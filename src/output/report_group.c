@@ -23,13 +23,9 @@ static void quote_function(struct gsd_text *text, const struct gsd_function_name
 /* The file that code at @p address was mapped from, without its folder; "" when that is not known. */
 static const char *object_at(const struct gsd_snapshot *snapshot, uint64_t address)
 {
-	for (size_t i = 0; i < snapshot->mapping_count; i++) {
-		const struct gsd_snapshot_mapping *mapping = &snapshot->mappings[i];
-		const char *slash = strrchr(mapping->file, '/');
-		if (address >= mapping->start && address < mapping->limit)
-			return slash == NULL ? mapping->file : slash + 1;
-	}
-	return "";
+	const struct gsd_snapshot_mapping *mapping = gsd_snapshot_mapping_at(snapshot, address);
+	const char *slash = mapping == NULL ? NULL : strrchr(mapping->file, '/');
+	return mapping == NULL ? "" : slash == NULL ? mapping->file : slash + 1;
 }
 
 /* "net/http/server.go:2103": in its package; of what has none, the whole path. */
