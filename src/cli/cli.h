@@ -62,6 +62,8 @@ struct run_options {
 	int signal;
 	bool ignores_sigpipe; /**< so did the caller, and so will the command */
 	bool ignores_sigxfsz;
+	char *shown_command; /**< what /proc shows as the command line of this process; nothing else lies there */
+	size_t shown_size;
 	bool by_thread; /**< for tests: stops as where only an ancestor may make them */
 };
 

@@ -3,6 +3,8 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "cli/completion.h"
@@ -48,15 +50,39 @@ static enum status show(const struct invocation *invocation)
 	return STATUS_NOTHING;
 }
 
+/* The arguments, so that what /proc shows of this process is free to be changed. One block; NULL: no memory. */
+static char **copy_arguments(int argc, char **argv, size_t *bytes_ret)
+{
+	size_t bytes = 0;
+	for (int i = 0; i < argc; i++)
+		bytes += strlen(argv[i]) + 1;
+	char **copy = malloc(((size_t)argc + 1) * sizeof *copy + bytes);
+	char *text = (char *)(copy + argc + 1);
+	for (int i = 0; copy != NULL && i < argc; i++) {
+		copy[i] = text;
+		text = stpcpy(text, argv[i]) + 1;
+	}
+	if (copy != NULL)
+		copy[argc] = NULL;
+	*bytes_ret = bytes;
+	return copy;
+}
+
 int main(int argc, char **argv)
 {
+	size_t argument_bytes;
 	if (!occupy_standard_descriptors())
 		return STATUS_NOTHING;
 	bool ignores_sigpipe = ignore(SIGPIPE);
 	bool ignores_sigxfsz = ignore(SIGXFSZ);
 	struct invocation invocation;
 	enum status status = STATUS_USAGE;
-	bool understood = invocation_parse(argc, argv, &invocation);
+	char **arguments = copy_arguments(argc, argv, &argument_bytes);
+	if (arguments == NULL)
+		return STATUS_NOTHING;
+	bool understood = invocation_parse(argc, arguments, &invocation);
+	invocation.run.shown_command = argv[0];
+	invocation.run.shown_size = argument_bytes;
 	invocation.run.ignores_sigpipe = ignores_sigpipe;
 	invocation.run.ignores_sigxfsz = ignores_sigxfsz;
 	if (!understood)
@@ -66,5 +92,6 @@ int main(int argc, char **argv)
 	else
 		status = invocation.command->run(&invocation);
 	invocation_clear(&invocation);
+	free(arguments);
 	return (int)status;
 }

@@ -244,6 +244,8 @@ enum status run_run(const struct invocation *invocation)
 		.grace_ns = invocation->run.grace_ns != 0 ? invocation->run.grace_ns : DEFAULT_GRACE_NS,
 		.ignores_sigpipe = invocation->run.ignores_sigpipe,
 		.ignores_sigxfsz = invocation->run.ignores_sigxfsz,
+		.shown_command = invocation->run.shown_command,
+		.shown_size = invocation->run.shown_size,
 		.max_pause_ns = invocation->capture.max_pause_ns != 0 ? invocation->capture.max_pause_ns
 								      : DEFAULT_MAX_PAUSE_NS};
 	const struct run_hooks hooks = {.dump = dump, .say = say, .context = (void *)(uintptr_t)invocation};

@@ -12,13 +12,13 @@
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
-#include <sys/pidfd.h>
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "jobs/clock.h"
+#include "jobs/relay.h"
 #include "jobs/tree.h"
 
 #define SECOND_NS UINT64_C(1000000000)
@@ -31,9 +31,6 @@
 /* An idle Go program still uses a tick of processor time now and then, for its collector and its monitor. */
 #define TICK_FREE_NS (10 * SECOND_NS)
 #define IDLE_LOOKS   8 /* in the time that makes it idle */
-
-/* Those that are handed on to the command. The terminal's own (^C, ^\) it gets by itself. */
-static const int handed_on[] = {SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR2, SIGALRM};
 
 /* What both guards see. */
 struct shared {
@@ -48,9 +45,9 @@ struct run {
 	struct shared *shared;
 	sigset_t before;       /* the mask that the command gets */
 	bool ignores_children; /* so did the caller, SIGCHLD: the command gets that too */
-	pid_t first_guard;
-	int signals;
-	int waker; /* eventfd: the keeper begins to dump */
+	struct relay relay;
+	int children; /* signalfd: SIGCHLD */
+	int waker;    /* eventfd: the keeper begins to dump */
 	pid_t command;
 	bool ended;
 	int wait_status;
@@ -69,14 +66,20 @@ static void say(const struct run *run, const char *format, ...)
 	run->hooks->say(run->hooks->context, text);
 }
 
-static void fill_signals(sigset_t *set, bool children)
+/* Of this process's children. SIGCHLD is blocked since before there were any. */
+static bool listen_for_ends(struct run *run)
 {
-	sigemptyset(set);
-	sigaddset(set, SIGUSR1);
-	if (children)
-		sigaddset(set, SIGCHLD);
-	for (size_t i = 0; i < sizeof handed_on / sizeof handed_on[0]; i++)
-		sigaddset(set, handed_on[i]);
+	sigset_t set;
+	sigemptyset(&set);
+	sigaddset(&set, SIGCHLD);
+	run->children = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+	return run->children >= 0;
+}
+
+static void drain_ends(const struct run *run)
+{
+	struct signalfd_siginfo info;
+	(void)!read(run->children, &info, sizeof info);
 }
 
 static int exit_status(int wait_status)
@@ -119,6 +122,8 @@ static int start_command(struct run *run)
 	}
 	run->started_ns = clock_ns(CLOCK_MONOTONIC);
 	run->command = fork();
+	if (run->command > 0)
+		relay_begin();
 	if (run->command == 0) {
 		close(failure[0]);
 		become_command(run, failure[1]);
@@ -181,20 +186,6 @@ static void end_rest(struct run *run)
 		end_tree(run, run->plan->signal);
 }
 
-static void take_signal(struct run *run)
-{
-	struct signalfd_siginfo info;
-	if (read(run->signals, &info, sizeof info) != sizeof info)
-		return;
-	int number = (int)info.ssi_signo;
-	if (number == SIGCHLD)
-		(void)tree_reap(run->command, note_end, run);
-	else if (number == SIGUSR1)
-		dump_tree(run, RUN_SIGNAL);
-	else if (info.ssi_code != SI_KERNEL && !run->ended && getppid() == run->first_guard)
-		kill(run->command, number);
-}
-
 /* Since when the tree has used no processor time. */
 struct idleness {
 	uint64_t since_ns;
@@ -246,41 +237,64 @@ static int wait_ms(const struct run *run, const struct idleness *idleness, uint6
 	return ms > 60000 ? 60000 : (int)ms;
 }
 
+static bool is_time_up(const struct run *run, uint64_t now)
+{
+	return run->plan->timeout_ns != 0 && now >= run->started_ns + run->plan->timeout_ns;
+}
+
+/* False when the first guard was killed: nobody waits for us. */
+static bool take_signals(struct run *run)
+{
+	int number;
+	enum relay_event event = relay_next(&run->relay, run->ended ? 0 : run->command, &number);
+	if (event == RELAY_SIGNAL && number == SIGUSR1)
+		dump_tree(run, RUN_SIGNAL);
+	return event != RELAY_GUARD_ENDED;
+}
+
 /* Until the command has ended or its time is up; the status to exit with. */
 static int keep(struct run *run)
 {
 	struct idleness idleness = {.since_ns = run->started_ns, .last_look_ns = run->started_ns};
-	struct pollfd source = {.fd = run->signals, .events = POLLIN};
+	struct pollfd sources[] = {{.fd = run->children, .events = POLLIN},
+				   {.fd = run->relay.reading, .events = POLLIN}};
 	while (!run->ended) {
 		uint64_t now = clock_ns(CLOCK_MONOTONIC);
-		if (getppid() != run->first_guard) { /* it was killed: nobody waits for us */
-			end_tree(run, run->plan->signal);
-			return RUN_FAILED;
-		}
-		bool timeout = run->plan->timeout_ns != 0 && now >= run->started_ns + run->plan->timeout_ns;
+		bool timeout = is_time_up(run, now);
 		if (timeout || is_idle(run, &idleness, now)) {
 			atomic_store(&run->shared->time_up, true);
 			dump_tree(run, timeout ? RUN_TIMEOUT : RUN_IDLE);
 			end_tree(run, run->plan->signal);
 			return RUN_TIME_UP;
 		}
-		if (poll(&source, 1, wait_ms(run, &idleness, now)) > 0)
-			take_signal(run);
+		if (poll(sources, 2, wait_ms(run, &idleness, now)) <= 0)
+			continue;
+		drain_ends(run);
+		(void)tree_reap(run->command, note_end, run);
+		if (sources[1].revents != 0 && !take_signals(run)) {
+			end_tree(run, run->plan->signal);
+			return RUN_FAILED;
+		}
 	}
 	end_rest(run);
 	return exit_status(run->wait_status);
 }
 
+/* Whoever names processes by what they are called means the first guard. */
+static void take_other_name(const struct run *run)
+{
+	static const char name[] = "run-keeper";
+	prctl(PR_SET_NAME, name);
+	memset(run->plan->shown_command, 0, run->plan->shown_size);
+	if (run->plan->shown_size >= sizeof name)
+		memcpy(run->plan->shown_command, name, sizeof name);
+}
+
 static int keeper_main(struct run *run)
 {
-	sigset_t set;
-	/* Tells when the first guard has died: getppid() says another one then. */
-	prctl(PR_SET_PDEATHSIG, SIGHUP);
-	prctl(PR_SET_NAME, "gostackdump-run");
-	fill_signals(&set, true);
-	sigprocmask(SIG_BLOCK, &set, NULL);
-	run->signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
-	if (run->signals < 0 || !tree_adopt_orphans()) {
+	relay_keep(&run->relay);
+	take_other_name(run);
+	if (!listen_for_ends(run) || !tree_adopt_orphans()) {
 		say(run, "cannot watch over the command: %s", strerror(errno));
 		return RUN_FAILED;
 	}
@@ -296,53 +310,43 @@ static bool stop_hangs(const struct run *run)
 	return since != 0 && clock_ns(CLOCK_MONOTONIC) > since + run->plan->max_pause_ns + GUARD_SLACK_NS;
 }
 
-static void hand_on(const struct run *run, pid_t keeper)
+static void check_keeper(struct run *run, uint64_t dump_since, pid_t keeper)
 {
-	struct signalfd_siginfo info;
-	if (read(run->signals, &info, sizeof info) == sizeof info && info.ssi_code != SI_KERNEL)
-		kill(keeper, (int)info.ssi_signo);
+	if (stop_hangs(run))
+		run->why_killed = "a stop had lasted for longer than --max-pause";
+	else if (dump_since != 0 && clock_ns(CLOCK_MONOTONIC) > dump_since + DUMP_MAX_NS)
+		run->why_killed = "the dump had not come to its end after two minutes";
+	if (run->why_killed != NULL)
+		kill(keeper, SIGKILL);
 }
 
-/* Until the keeper has ended; its wait status. */
-static int guard(struct run *run, pid_t keeper, int pidfd)
+/* Until the keeper has ended; its wait status. As the first process of a container this one gets orphans of others. */
+static int guard(struct run *run, pid_t keeper)
 {
-	struct pollfd sources[] = {{.fd = pidfd, .events = POLLIN},
-				   {.fd = run->signals, .events = POLLIN},
+	struct pollfd sources[] = {{.fd = run->children, .events = POLLIN},
+				   {.fd = run->relay.taken, .events = POLLIN},
 				   {.fd = run->waker, .events = POLLIN}};
-	int status = 0;
 	uint64_t count;
 	uint64_t since = 0; /* when it was seen that a dump is made */
-	for (;;) {
+	while (!run->ended) {
 		bool dumping = atomic_load(&run->shared->dumping);
 		since = !dumping ? 0 : since != 0 ? since : clock_ns(CLOCK_MONOTONIC);
-		int ready = poll(sources, 3, dumping ? GUARD_MS : -1);
-		if (ready > 0 && sources[0].revents != 0)
-			break;
-		if (ready > 0 && sources[1].revents != 0)
-			hand_on(run, keeper);
-		if (ready > 0 && sources[2].revents != 0)
-			(void)!read(run->waker, &count, sizeof count);
-		if (stop_hangs(run))
-			run->why_killed = "a stop had lasted for longer than --max-pause";
-		else if (since != 0 && clock_ns(CLOCK_MONOTONIC) > since + DUMP_MAX_NS)
-			run->why_killed = "the dump had not come to its end after two minutes";
-		if (run->why_killed != NULL)
-			kill(keeper, SIGKILL);
+		(void)poll(sources, 3, dumping ? GUARD_MS : -1);
+		drain_ends(run);
+		(void)tree_reap(keeper, note_end, run);
+		relay_pass(&run->relay);
+		(void)!read(run->waker, &count, sizeof count);
+		if (!run->ended)
+			check_keeper(run, since, keeper);
 	}
-	while (waitpid(keeper, &status, 0) < 0 && errno == EINTR)
-		;
-	return status;
+	return run->wait_status;
 }
 
 static int guard_main(struct run *run, pid_t keeper)
 {
-	sigset_t set;
-	fill_signals(&set, false);
-	run->signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
-	int pidfd = pidfd_open(keeper, 0);
 	int status = 0;
-	if (run->signals >= 0 && pidfd >= 0)
-		status = guard(run, keeper, pidfd);
+	if (listen_for_ends(run) && relay_take(&run->relay))
+		status = guard(run, keeper);
 	else
 		waitpid(keeper, &status, 0);
 	if (!WIFSIGNALED(status))
@@ -360,18 +364,19 @@ static int guard_main(struct run *run, pid_t keeper)
 
 int run_command(const struct run_plan *plan, const struct run_hooks *hooks)
 {
-	struct run run = {.plan = plan, .hooks = hooks, .first_guard = getpid()};
+	struct run run = {.plan = plan, .hooks = hooks};
 	sigset_t set;
 	run.shared = mmap(NULL, sizeof *run.shared, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	run.waker = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	if (run.shared == MAP_FAILED || run.waker < 0 || !tree_adopt_orphans()) {
+	if (run.shared == MAP_FAILED || run.waker < 0 || !relay_open(&run.relay) || !tree_adopt_orphans()) {
 		say(&run, "cannot watch over a command: %s", strerror(errno));
 		return RUN_FAILED;
 	}
 	/* Ignored, it would not come, and the status of who has ended would be lost (wait(2)). */
 	run.ignores_children = signal(SIGCHLD, SIG_DFL) == SIG_IGN;
 	/* Before there is anyone to hand signals to, they wait. */
-	fill_signals(&set, false);
+	relay_signals(&set);
+	sigaddset(&set, SIGCHLD);
 	sigprocmask(SIG_BLOCK, &set, &run.before);
 	pid_t keeper = fork();
 	if (keeper < 0) {

@@ -19,6 +19,9 @@ struct run_plan {
 	uint64_t max_pause_ns;
 	bool ignores_sigpipe; /**< the caller had it ignored, and so has the command */
 	bool ignores_sigxfsz;
+	/** What /proc shows as the command line; nothing else lies there. The keeper puts its own name into it. */
+	char *shown_command;
+	size_t shown_size;
 };
 
 enum run_occasion { RUN_TIMEOUT, RUN_IDLE, RUN_SIGNAL };

@@ -258,6 +258,23 @@ class NothingIsLeft(RunTestCase):
                                            prefix=["unshare", "--pid", "--fork", "--mount-proc"])
                 self.assertEqual(expected, status, err)
 
+    def test_the_first_process_of_a_container_buries_orphans_of_others(self):
+        """What docker exec has started and left: its parent is then the first process, which knows nothing of it."""
+        run = self.run_command("--", "sh", "-c", "echo ready; read line", stdin=subprocess.PIPE,
+                               prefix=["unshare", "--pid", "--fork", "--mount-proc"])
+        self.assertEqual(b"ready\n", run.process.stdout.readline())
+        (first,) = children_of(run.pid)
+        subprocess.run(["nsenter", "--target", str(first), "--pid", "sh", "-c", "sleep 0.2 &"], check=True)
+        self.assertEqual(2, len(children_of(first)))
+        deadline = time.monotonic() + 60
+        while len(children_of(first)) > 1 and time.monotonic() < deadline:
+            os.sched_yield()
+        self.assertEqual(1, len(children_of(first)))
+        run.process.stdin.write(b"\n")
+        run.process.stdin.close()
+        run.process.stdin = None
+        self.assertEqual((0, b"", ""), run.end())
+
 
 class Usage(RunTestCase):
     def test_wrong_usage(self):
