@@ -162,12 +162,24 @@ static void dump_tree(struct run *run, enum run_occasion occasion)
 	processes_free(&tree);
 }
 
-static void end_tree(struct run *run, int signal)
+/* Whom this user may not end: a program with another user's rights, as sudo and what it starts. */
+static void say_left(const struct run *run, const struct processes *left)
 {
-	size_t killed = tree_end(signal, run->plan->grace_ns, run->command, note_end, run);
-	if (killed > 0)
-		say(run, "%zu process%s did not end on signal %d and %s killed", killed, killed == 1 ? "" : "es",
-		    signal, killed == 1 ? "was" : "were");
+	for (size_t i = 0; i < left->count; i++)
+		say(run, "%s (pid %d, of user %u) goes on: this user may not end it: %s", left->items[i].comm,
+		    left->items[i].pid, left->items[i].user, left->items[i].command);
+}
+
+static void end_tree(struct run *run, pid_t watched)
+{
+	struct tree_ended ended;
+	int signal = run->plan->signal;
+	tree_end(signal, run->plan->grace_ns, watched, note_end, run, &ended);
+	if (ended.killed > 0)
+		say(run, "%zu process%s did not end on signal %d and %s killed", ended.killed,
+		    ended.killed == 1 ? "" : "es", signal, ended.killed == 1 ? "was" : "were");
+	say_left(run, &ended.left);
+	processes_free(&ended.left);
 }
 
 /* The command has ended; what it has left behind ends too. */
@@ -183,7 +195,7 @@ static void end_rest(struct run *run)
 		    count == 1 ? "it" : "them");
 	processes_free(&tree);
 	if (count > 0)
-		end_tree(run, run->plan->signal);
+		end_tree(run, run->command);
 }
 
 /* Since when the tree has used no processor time. */
@@ -264,7 +276,7 @@ static int keep(struct run *run)
 		if (timeout || is_idle(run, &idleness, now)) {
 			atomic_store(&run->shared->time_up, true);
 			dump_tree(run, timeout ? RUN_TIMEOUT : RUN_IDLE);
-			end_tree(run, run->plan->signal);
+			end_tree(run, run->command);
 			return RUN_TIME_UP;
 		}
 		if (poll(sources, 2, wait_ms(run, &idleness, now)) <= 0)
@@ -272,7 +284,7 @@ static int keep(struct run *run)
 		drain_ends(run);
 		(void)tree_reap(run->command, note_end, run);
 		if (sources[1].revents != 0 && !take_signals(run)) {
-			end_tree(run, run->plan->signal);
+			end_tree(run, run->command);
 			return RUN_FAILED;
 		}
 	}
@@ -352,13 +364,16 @@ static int guard_main(struct run *run, pid_t keeper)
 	if (!WIFSIGNALED(status))
 		return WEXITSTATUS(status);
 	/* The tree is ours now. */
-	(void)tree_end(run->plan->signal, run->plan->grace_ns, 0, NULL, NULL);
+	struct tree_ended ended;
+	tree_end(run->plan->signal, run->plan->grace_ns, 0, NULL, NULL, &ended);
 	/* Last: nobody may be reading what is said. */
 	if (run->why_killed != NULL)
 		say(run, "%s: everything was ended", run->why_killed);
 	else
 		say(run, "the process that watched over the command was killed by signal %d: everything was ended",
 		    WTERMSIG(status));
+	say_left(run, &ended.left);
+	processes_free(&ended.left);
 	return atomic_load(&run->shared->time_up) ? RUN_TIME_UP : RUN_FAILED;
 }
 

@@ -45,7 +45,8 @@ struct run_hooks {
 #define RUN_NOT_FOUND   127
 #define RUN_SIGNAL_BASE 128 /**< plus the signal that ended it */
 
-/** Runs the command; returns the status to exit with. When it returns, nothing of the tree is left. */
+/** Runs the command; returns the status to exit with. When it returns, nothing of the tree is left but what this
+ * user may not end. */
 int run_command(const struct run_plan *plan, const struct run_hooks *hooks);
 
 #endif

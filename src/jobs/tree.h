@@ -9,12 +9,18 @@
 bool tree_adopt_orphans(void);
 /** The processes below this one. False with errno; nothing is to be freed then. */
 bool tree_list(struct processes *processes_ret);
+/** How the end of a tree went. */
+struct tree_ended {
+	size_t killed;         /**< got SIGKILL */
+	struct processes left; /**< may not be signalled by this user, and go on; to be freed */
+};
+
 /**
  * Ends all processes below this one: @p signal to each, and SIGKILL to those that are there after @p grace_ns, until
- * none is left. Children that end are reaped; @p watched is told of to @p ended. Returns how many got SIGKILL.
+ * none is left but those that may not be killed. Children that end are reaped; @p watched is told of to @p ended.
  */
-size_t tree_end(int signal, uint64_t grace_ns, pid_t watched, void (*ended)(void *context, int wait_status),
-		void *context);
+void tree_end(int signal, uint64_t grace_ns, pid_t watched, void (*ended)(void *context, int wait_status),
+	      void *context, struct tree_ended *ended_ret);
 /** Reaps what has ended; as above. False when there is no child any more. */
 bool tree_reap(pid_t watched, void (*ended)(void *context, int wait_status), void *context);
 /** Clock ticks that the tree has used so far, those of ended processes that were reaped included. */

@@ -3,12 +3,14 @@
 
 import os
 import pty
+import re
 import select
+import shutil
 import signal
 import subprocess
 import time
 
-from support import GOSTACKDUMP, environment, main, sample_server
+from support import GOSTACKDUMP, build_directory, environment, main, sample_server
 from support_run import RunTestCase
 
 READY = "echo ready; "
@@ -204,6 +206,36 @@ class NothingIsLeft(RunTestCase):
         status, _, err = self.done("--", "sh", "-c", "(setsid sleep 1000 &) ; sleep 1000 & exit 3")
         self.assertEqual(3, status)
         self.assertIn("has ended and left 2 processes running", err)
+
+    def test_what_has_another_users_rights_is_named_and_not_waited_for(self):
+        """sudo and the like: kill(2) is refused."""
+        self.directory.chmod(0o755)
+        become = build_directory() / "become-root"
+        source = self.directory / "become.c"
+        source.write_text("#include <unistd.h>\nint main(int n, char **v) { return n < 2 || setuid(0) || execvp(v[1], v + 1); }")
+        subprocess.run(["cc", "-o", become, source], check=True)
+        become.chmod(0o4755)
+        program = self.directory / "gostackdump"
+        shutil.copy(GOSTACKDUMP, program)
+        user = ["setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups"]
+        errors = open(self.directory / "errors", "w+")  # a pipe would not end before the one that goes on
+        self.addCleanup(errors.close)
+        begin = time.monotonic()
+        process = subprocess.run(
+            [*user, program, "run", "--timeout", "1s", "--grace", "1s", "--", "sh", "-c", "%s sleep 4711 & sleep 1000" % become],
+            stderr=errors, stdout=subprocess.DEVNULL, env=environment(), timeout=60,
+        )
+        took = time.monotonic() - begin
+        errors.seek(0)
+        err = errors.read()
+        for left in subprocess.run(["pgrep", "-u", "0", "-fx", "sleep 4711"], stdout=subprocess.PIPE).stdout.split():
+            os.kill(int(left), signal.SIGKILL)
+        found = re.search(r"sleep \(pid (\d+), of user 0\) goes on: this user may not end it: sleep 4711\n", err)
+        self.assertTrue(found, err)
+        self.assertEqual(124, process.returncode)
+        self.assertIn("cannot open the program of process %s" % found[1], err)
+        self.assertNotIn("killed", err)
+        self.assertLess(took, 6)
 
     def stubborn(self):
         run = self.run_command("--grace", "200ms", "--", "sh", "-c", STUBBORN)
