@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "native/frame_info.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/cursor.h"
@@ -10,6 +11,7 @@ enum { VERSION = 1, ENCODED_SDATA4 = 0x0b, ENCODED_UDATA4 = 0x03, RELATIVE_TO_PC
 enum { HEADER_BYTES = 12, ENTRY_BYTES = 8 };
 #define MAX_RECORD_BYTES 4096 /* the largest seen in Debian's libraries has 600 */
 #define RETURN_COLUMN    16   /* rip */
+#define MAX_LISTED_BYTES (UINT64_C(64) << 20)
 
 /* DWARF 5, 7.24: instructions by their low six bits; those with an operand in the opcode come first. */
 enum { CFA_ADVANCE = 1, CFA_OFFSET = 2, CFA_RESTORE = 3 };
@@ -173,6 +175,7 @@ static bool check_record(const struct gsd_frame_table *table, uint64_t address, 
 		return false;
 	if (encoding != (RELATIVE_TO_PC | ENCODED_SDATA4))
 		return false;
+	record->address = address;
 	record->start = address + 8 + (uint64_t)(int64_t)(int32_t)gsd_cursor_u32(&cursor);
 	record->end = record->start + gsd_cursor_u32(&cursor);
 	uint64_t data_length = gsd_cursor_uvarint(&cursor);
@@ -210,10 +213,62 @@ bool gsd_frame_table_find(const struct gsd_frame_table *table, uint64_t pc, stru
 		else
 			high = middle;
 	}
-	struct gsd_frame_record record = {.entry = table->address + HEADER_BYTES + (low - 1) * ENTRY_BYTES};
+	struct gsd_frame_record record;
 	if (low == 0 || !read_entry(table, low - 1, entry))
 		return false;
 	if (!check_record(table, table->address + (uint64_t)(int64_t)entry[1], &record) || pc < record.start ||
+	    pc >= record.end)
+		return false;
+	*record_ret = record;
+	return true;
+}
+
+/* ---- without a table ---- */
+
+static int compare_entries(const void *left, const void *right)
+{
+	const struct gsd_frame_entry *a = left;
+	const struct gsd_frame_entry *b = right;
+	return (a->start > b->start) - (a->start < b->start);
+}
+
+bool gsd_frame_list_fill(const struct gsd_frame_table *section, struct gsd_frame_list *list)
+{
+	enum { LENGTH, BACK, START, WORDS };
+	uint64_t size = section->size < MAX_LISTED_BYTES ? section->size : MAX_LISTED_BYTES;
+	for (uint64_t at = 0; at + sizeof(uint32_t) <= size;) {
+		uint32_t words[WORDS] = {0};
+		uint64_t left = size - at;
+		size_t length = left < sizeof words ? sizeof words[LENGTH] : sizeof words;
+		if (!section->read(section->context, section->address + at, words, length))
+			break;
+		/* Common parts have 0 where others tell how far they are back; an end may be followed by more. */
+		bool record = length == sizeof words && words[LENGTH] >= 2 * sizeof(uint32_t) && words[BACK] != 0;
+		uint64_t address = section->address + at;
+		const struct gsd_frame_entry entry = {.start = address + 8 + (uint64_t)(int64_t)(int32_t)words[START],
+						      .record = address};
+		if (record && !gsd_frame_list_append(list, entry))
+			return false;
+		at += sizeof words[LENGTH] + words[LENGTH];
+	}
+	if (list->count > 1)
+		qsort(list->items, list->count, sizeof *list->items, compare_entries);
+	return true;
+}
+
+bool gsd_frame_list_find(const struct gsd_frame_table *section, const struct gsd_frame_list *list, uint64_t pc,
+			 struct gsd_frame_record *record_ret)
+{
+	struct gsd_frame_record record;
+	size_t low = 0;
+	for (size_t high = list->count; low < high;) {
+		size_t middle = low + (high - low) / 2;
+		if (list->items[middle].start <= pc)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	if (low == 0 || !check_record(section, list->items[low - 1].record, &record) || pc < record.start ||
 	    pc >= record.end)
 		return false;
 	*record_ret = record;

@@ -51,6 +51,7 @@ struct gsd_error *gsd_native_images_create(const struct gsd_native_mapping *mapp
 static void image_close(struct gsd_native_image *image)
 {
 	free(image->pages);
+	gsd_frame_list_free(&image->frames);
 	gsd_elf_destroy(image->elf);
 	if (image->fd >= 0)
 		close(image->fd);
@@ -141,6 +142,24 @@ static bool open_elf(struct gsd_native_image *image)
 	return opened;
 }
 
+static bool section_reader(void *context, uint64_t address, void *buffer, size_t length)
+{
+	return gsd_native_image_read(context, address, buffer, length);
+}
+
+/* Without memory the records that were found will do. */
+static void list_frames(struct gsd_native_image *image)
+{
+	uint64_t address;
+	uint64_t size;
+	if (!gsd_elf_section(image->elf, ".eh_frame", &address, &size))
+		return;
+	image->section = (struct gsd_frame_table){
+		.address = address + image->bias, .size = size, .read = section_reader, .context = image};
+	if (!gsd_frame_list_fill(&image->section, &image->frames))
+		image->section.size = 0;
+}
+
 static void image_open(struct gsd_native_images *images, struct gsd_native_image *image)
 {
 	image->tried = true;
@@ -163,6 +182,8 @@ static void image_open(struct gsd_native_images *images, struct gsd_native_image
 	}
 	if (gsd_elf_frame_table(image->elf, &table, &image->frame_table_size))
 		image->frame_table = table + image->bias;
+	else
+		list_frames(image);
 }
 
 struct gsd_native_image *gsd_native_images_find(struct gsd_native_images *images, uint64_t pc)

@@ -13,6 +13,7 @@
 
 #include "base/memory.h"
 #include "image/elf.h"
+#include "native/frame_info.h"
 
 /** A mapping of the target; they come in order of address. */
 struct gsd_native_mapping {
@@ -42,7 +43,9 @@ struct gsd_native_image {
 	struct gsd_elf *elf; /**< NULL: its bytes cannot be had */
 	uint64_t bias;       /**< address − linked address */
 	uint64_t frame_table;
-	uint64_t frame_table_size;      /**< 0: no call frame information */
+	uint64_t frame_table_size;      /**< 0: there is none */
+	struct gsd_frame_table section; /**< without it: .eh_frame; size 0: no call frame information */
+	struct gsd_frame_list frames;   /**< of that */
 	struct gsd_native_page *pages;  /**< read last, by page number */
 	struct gsd_native_names *names; /**< made when first needed */
 	bool names_tried;

@@ -14,6 +14,7 @@
 #define MAX_ACCESSES    20000 /* reads of libunwind in one step: the largest records need some hundred */
 #define MAX_FRAME_BYTES ((uint64_t)1 << 30)
 #define MAX_FRAME_BY_BP ((uint64_t)1 << 20)
+#define TABLE_OF_ONE    ((uint64_t)1 << 62) /* an address that no process has */
 
 /* Exported by libunwind for those who find tables themselves; in none of its headers (perf and lldb declare it so). */
 extern int UNW_OBJ(dwarf_search_unwind_table)(unw_addr_space_t space, unw_word_t ip, unw_dyn_info_t *table,
@@ -48,14 +49,14 @@ static int find_proc_info(unw_addr_space_t space, unw_word_t ip, unw_proc_info_t
 {
 	const struct gsd_native_unwinder *unwinder = argument;
 	const struct gsd_frame_record *record = unwinder->record;
-	if (record == NULL || ip < record->start || ip >= record->end)
+	if (record == NULL || ip < record->start || ip >= record->end ||
+	    record->address - record->start + ((uint64_t)1 << 31) > UINT32_MAX)
 		return -UNW_ENOINFO;
-	/* A table of the one entry that was found and looked through. */
-	unw_dyn_info_t table = {
-		.start_ip = record->start,
-		.end_ip = record->end,
-		.format = UNW_INFO_FORMAT_REMOTE_TABLE,
-		.u.rti = {.segbase = unwinder->image->frame_table, .table_len = 1, .table_data = record->entry}};
+	/* A table of the one entry that was found and looked through; access_memory() makes it up. */
+	unw_dyn_info_t table = {.start_ip = record->start,
+				.end_ip = record->end,
+				.format = UNW_INFO_FORMAT_REMOTE_TABLE,
+				.u.rti = {.segbase = record->start, .table_len = 1, .table_data = TABLE_OF_ONE}};
 	return UNW_OBJ(dwarf_search_unwind_table)(space, ip, &table, info, need_unwind_info, argument);
 }
 
@@ -80,6 +81,11 @@ static int access_memory(unw_addr_space_t space, unw_word_t address, unw_word_t 
 	(void)space;
 	if (write || unwinder->accesses++ >= MAX_ACCESSES)
 		return -UNW_EINVAL;
+	if (address == TABLE_OF_ONE && unwinder->record != NULL) {
+		/* Both relative to the start of the code: where that is, and where the record. */
+		*value = (unwinder->record->address - unwinder->record->start) << 32;
+		return 0;
+	}
 	if (gsd_native_plan_read(unwinder->stacks, address, value, sizeof *value) ||
 	    gsd_native_image_read(unwinder->image, address, value, sizeof *value))
 		return 0;
@@ -233,14 +239,16 @@ static bool find_record(struct gsd_native_unwinder *unwinder)
 {
 	uint64_t index;
 	uint64_t pc = unwinder->look_up;
-	const struct gsd_frame_table table = {.address = unwinder->image->frame_table,
-					      .size = unwinder->image->frame_table_size,
+	const struct gsd_native_image *image = unwinder->image;
+	const struct gsd_frame_table table = {.address = image->frame_table,
+					      .size = image->frame_table_size,
 					      .read = image_reader,
 					      .context = unwinder->image};
 	if (!gsd_hash_find(unwinder->memo, pc, &index)) {
 		struct gsd_frame_record record;
 		index = NOT_THERE;
-		if (gsd_frame_table_find(&table, pc, &record)) {
+		if (table.size != 0 ? gsd_frame_table_find(&table, pc, &record)
+				    : gsd_frame_list_find(&image->section, &image->frames, pc, &record)) {
 			index = unwinder->records.count;
 			if (!record_array_append(&unwinder->records, record))
 				return false;

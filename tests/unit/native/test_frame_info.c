@@ -83,9 +83,52 @@ static void a_record_is_found_for_its_code_and_no_other(void **state)
 	assert_true(find(&section, CODE + 0xff, &record));
 	assert_u64(record.start, CODE);
 	assert_u64(record.end, CODE + 0x100);
-	assert_u64(record.entry, TABLE + 12);
+	assert_u64(record.address, TABLE + 20 + 4 + sizeof COMMON - 1);
 	assert_false(find(&section, CODE + 0x100, &record));
 	assert_false(find(&section, CODE - 1, &record));
+}
+
+/* As the linker leaves it with -static: no header, and at its end a length of 0. */
+static void without_a_header_records_are_listed(void **state)
+{
+	(void)state;
+	struct gsd_frame_record record;
+	struct section section = make(COMMON, sizeof COMMON - 1, "\x41\x0e\x10", 3);
+	put_u32(&section, 0);
+	const struct gsd_frame_table records = {
+		.address = TABLE + 20, .size = section.length - 20, .read = read_section, .context = &section};
+	struct gsd_frame_list list = {0};
+	assert_true(gsd_frame_list_fill(&records, &list));
+	assert_int_equal(list.count, 1);
+	assert_true(gsd_frame_list_find(&records, &list, CODE, &record));
+	assert_true(gsd_frame_list_find(&records, &list, CODE + 0xff, &record));
+	assert_u64(record.start, CODE);
+	assert_u64(record.end, CODE + 0x100);
+	assert_u64(record.address, TABLE + 20 + 4 + sizeof COMMON - 1);
+	assert_false(gsd_frame_list_find(&records, &list, CODE + 0x100, &record));
+	assert_false(gsd_frame_list_find(&records, &list, CODE - 1, &record));
+	gsd_frame_list_free(&list);
+}
+
+static void a_list_of_what_is_cut_or_damaged_ends_and_is_not_believed(void **state)
+{
+	(void)state;
+	const struct section whole = make(COMMON, sizeof COMMON - 1, "\x41\x0e\x10", 3);
+	for (size_t at = 20; at < whole.length; at++)
+		for (size_t value = 0; value < 256; value += 15) {
+			struct section section = whole;
+			struct gsd_frame_record record = {.start = CODE, .end = CODE + 1};
+			struct gsd_frame_list list = {0};
+			section.bytes[at] = (uint8_t)value;
+			const struct gsd_frame_table records = {.address = TABLE + 20,
+								.size = at - 20 + value,
+								.read = read_section,
+								.context = &section};
+			assert_true(gsd_frame_list_fill(&records, &list));
+			if (gsd_frame_list_find(&records, &list, CODE, &record))
+				assert_true(record.start <= CODE && CODE < record.end);
+			gsd_frame_list_free(&list);
+		}
 }
 
 static void what_compilers_write_is_accepted(void **state)
@@ -157,6 +200,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_record_is_found_for_its_code_and_no_other),
+		cmocka_unit_test(without_a_header_records_are_listed),
+		cmocka_unit_test(a_list_of_what_is_cut_or_damaged_ends_and_is_not_believed),
 		cmocka_unit_test(what_compilers_write_is_accepted),
 		cmocka_unit_test(an_expression_that_divides_jumps_or_calls_is_refused),
 		cmocka_unit_test(an_instruction_that_is_unknown_or_names_no_register_is_refused),

@@ -243,6 +243,35 @@ static bool read_damaged(void *context, uint64_t address, void *buffer, size_t l
 	return gsd_native_image_read(damaged->image, address, buffer, length);
 }
 
+static bool read_image(void *context, uint64_t address, void *buffer, size_t length)
+{
+	return gsd_native_image_read(context, address, buffer, length);
+}
+
+static void a_list_of_all_records_finds_what_the_table_finds(void **state)
+{
+	struct self *self = *state;
+	uint64_t address;
+	uint64_t size;
+	struct gsd_native_image *image = gsd_native_images_find(self->images, (uint64_t)(uintptr_t)deep);
+	assert_non_null(image);
+	assert_true(gsd_elf_section(image->elf, ".eh_frame", &address, &size));
+	const struct gsd_frame_table table = {
+		.address = image->frame_table, .size = image->frame_table_size, .read = read_image, .context = image};
+	const struct gsd_frame_table section = {
+		.address = address + image->bias, .size = size, .read = read_image, .context = image};
+	struct gsd_frame_list list = {0};
+	assert_true(gsd_frame_list_fill(&section, &list));
+	assert_true(list.count > 20);
+	for (size_t i = 0; i < list.count; i++) {
+		struct gsd_frame_record by_list = {0}, by_table = {0};
+		bool found = gsd_frame_list_find(&section, &list, list.items[i].start, &by_list);
+		assert_int_equal(found, gsd_frame_table_find(&table, list.items[i].start, &by_table));
+		assert_memory_equal(&by_list, &by_table, sizeof by_list);
+	}
+	gsd_frame_list_free(&list);
+}
+
 static void a_damaged_table_finds_nothing_or_a_record_around_the_pc(void **state)
 {
 	struct self *self = *state;
@@ -287,6 +316,7 @@ int main(void)
 		WITH_SELF(a_stack_that_was_not_copied_far_enough_ends_and_is_not_guessed),
 		WITH_SELF(code_is_named_with_its_line),
 		WITH_SELF(what_is_no_code_has_no_image),
+		WITH_SELF(a_list_of_all_records_finds_what_the_table_finds),
 		WITH_SELF(a_damaged_table_finds_nothing_or_a_record_around_the_pc),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
