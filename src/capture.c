@@ -493,6 +493,9 @@ static struct gsd_error *capture_from(struct gsd_capture *capture, struct gsd_ta
 				     &(struct gsd_taken){.figures = &copy.figures,
 							 .native = copy.native,
 							 .thread_count = copy.thread_count,
+							 .max_frames = options->max_frames == GSD_MAX_FRAMES_GO
+									       ? 0
+									       : options->max_frames,
 							 .no_symbolize = options->no_symbolize});
 	copy_free(&copy);
 	gsd_block_cache_seal(capture->runtime.cache);

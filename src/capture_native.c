@@ -166,8 +166,22 @@ static bool collect_busy(const struct gsd_capture_native *native, struct gsd_has
 	return true;
 }
 
+/* Leaves the innermost and outermost halves of @p most words from @p first on; 0: all. */
+static void cut_stack(struct gsd_u64_array *words, size_t first, size_t most)
+{
+	size_t count = words->count - first;
+	size_t kept = most < 2 ? 2 : most;
+	if (most == 0 || count <= kept)
+		return;
+	size_t outermost = kept / 2;
+	uint64_t *middle = words->items + first + (kept - outermost);
+	middle[0] = GSD_PC_ELIDED;
+	memmove(middle + 1, words->items + words->count - outermost, outermost * sizeof *middle);
+	words->count = first + kept + 1;
+}
+
 static struct gsd_error *add_thread(struct gsd_capture_native *native, struct gsd_capture *capture,
-				    const struct gsd_thread *thread)
+				    const struct gsd_thread *thread, size_t max_frames)
 {
 	struct gsd_analysis *analysis = &capture->analysis;
 	struct gsd_pooled_stack stack = {.first = analysis->words.count};
@@ -178,13 +192,15 @@ static struct gsd_error *add_thread(struct gsd_capture_native *native, struct gs
 		if (!gsd_u64_array_append(&analysis->words, GSD_PC_UNREADABLE(GSD_UNREADABLE_NO_THREAD)))
 			return gsd_error_no_memory();
 	}
+	cut_stack(&analysis->words, stack.first, max_frames);
 	stack.count = analysis->words.count - stack.first;
 	*item = (struct gsd_thread_stack){
 		.tid = thread->tid, .tid_inside = thread->tid_inside, .stack = (uint32_t)analysis->stacks.count};
 	return gsd_pooled_stacks_append(&analysis->stacks, stack) ? NULL : gsd_error_no_memory();
 }
 
-struct gsd_error *gsd_capture_native_threads(struct gsd_capture_native *native, struct gsd_capture *capture)
+struct gsd_error *gsd_capture_native_threads(struct gsd_capture_native *native, struct gsd_capture *capture,
+					     size_t max_frames)
 {
 	const struct gsd_threads *threads = native->threads;
 	struct gsd_hash *busy = gsd_hash_create(threads->count);
@@ -199,7 +215,7 @@ struct gsd_error *gsd_capture_native_threads(struct gsd_capture_native *native, 
 		bool wanted = thread->state == GSD_THREAD_STOPPED ||
 			      (thread->state != GSD_THREAD_GONE && !gsd_runtime_is_go(native->runtime));
 		if (wanted && !gsd_hash_find(busy, thread->tid_inside, NULL))
-			error = add_thread(native, capture, thread);
+			error = add_thread(native, capture, thread, max_frames);
 	}
 	gsd_hash_destroy(busy);
 	return error;

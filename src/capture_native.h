@@ -21,9 +21,12 @@ GSD_MUST_CHECK struct gsd_error *gsd_capture_native_open(struct gsd_capture_nati
 							 const struct gsd_runtime *runtime, struct gsd_plan *plan,
 							 const struct gsd_threads *threads,
 							 const struct gsd_c_frame_source **source_ret);
-/** Appends the stacks of threads that run no goroutine to the analysis, and lists them in the snapshot. */
+/**
+ * Appends the stacks of threads that run no goroutine to the analysis, and lists them in the snapshot. Of a stack,
+ * @p max_frames frames are kept; 0: all.
+ */
 GSD_MUST_CHECK struct gsd_error *gsd_capture_native_threads(struct gsd_capture_native *native,
-							    struct gsd_capture *capture);
+							    struct gsd_capture *capture, size_t max_frames);
 /** Who names C code. */
 const struct gsd_c_name_source *gsd_capture_native_names(const struct gsd_capture_native *native);
 

@@ -204,7 +204,7 @@ static struct gsd_error *fill_snapshot(struct gsd_capture *capture, struct gsd_t
 	snapshot->exe = capture->stats.exe;
 	snapshot->pid = capture->stats.pid;
 	if (taken->native != NULL)
-		GSD_TRY(gsd_capture_native_threads(taken->native, capture));
+		GSD_TRY(gsd_capture_native_threads(taken->native, capture, taken->max_frames));
 	GSD_TRY(fill_stacks(capture));
 	GSD_TRY(list_mappings(capture, target));
 	snapshot->addresses_only = taken->no_symbolize;

@@ -12,6 +12,7 @@ struct gsd_taken {
 	const struct gsd_stop_figures *figures;
 	struct gsd_capture_native *native; /**< NULL: C frames are not wanted */
 	size_t thread_count;
+	size_t max_frames; /**< of a thread's stack; 0: all */
 	bool no_symbolize;
 };
 

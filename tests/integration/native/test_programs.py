@@ -139,6 +139,22 @@ class StacksTest(ProgramTestCase):
         self.assertTrue(any(name.startswith("0x") for name in stacks[target.pid]), stacks)
 
 
+    def test_of_which_the_ends_are_kept_when_that_is_asked_for(self):
+        target = self.start("debug", 2)
+        _, whole = self.capture(target.pid)
+        for most in (1, 2, 3):
+            _, cut = self.capture(target.pid, "--max-frames", most)
+            for before, after in zip(whole, cut):
+                pcs = [frame["pc"] for frame in after["frames"]]
+                place = pcs.index(None)
+                self.assertEqual("gostackdump.elided", after["frames"][place]["function"])
+                logical = [frame["pc"] for frame in before["frames"]]
+                self.assertEqual(pcs[:place], logical[:place])
+                self.assertEqual(pcs[place + 1:], logical[place + 1 - len(pcs):])
+                physical = len(set(pcs)) - 1
+                self.assertEqual(max(most, 2), physical, after)
+
+
 class FormatsTest(ProgramTestCase):
     @classmethod
     def setUpClass(cls):

@@ -2,10 +2,13 @@
 """gostackdump run -- go test: modules whose tests hang in every way, and one whose tests pass."""
 
 import os
+import pathlib
 import subprocess
 
 from support import build_directory, go_command, main
 from support_run import RunTestCase
+
+WAITS = pathlib.Path(__file__).resolve().parents[1] / "native/waits.c"
 
 MODULE = {
     "go.mod": "module example.com/hang\n\ngo 1.18\n",
@@ -70,6 +73,13 @@ func TestDetached(t *testing.T) {
 	server.Run()
 }
 
+func TestPeer(t *testing.T) {
+	only(t, "peer")
+	peer := exec.Command("sh", "-c", os.Getenv("PEER")+" 2; true")
+	peer.StdinPipe()
+	peer.Run()
+}
+
 func TestStubborn(t *testing.T) {
 	only(t, "stubborn")
 	signal.Ignore(syscall.SIGTERM)
@@ -117,13 +127,13 @@ class GoTest(RunTestCase):
             subprocess.run([go_command(), "test", "-count=1", package], cwd=cls.module, check=True,
                            env={**os.environ, **cls.env}, stdout=subprocess.DEVNULL)
 
-    def go_test(self, mode, *options, package="."):
+    def go_test(self, mode, *options, package=".", env=None):
         return self.done(*options, "--", go_command(), "test", "-count=1", package, cwd=self.module,
-                         env={**self.env, "HANG": mode})
+                         env={**self.env, "HANG": mode, **(env or {})})
 
-    def hung(self, mode, *options, package="."):
+    def hung(self, mode, *options, package=".", env=None):
         """Standard error of a run in which MODE hangs. --idle: however long go itself takes before."""
-        status, _, err = self.go_test(mode, "--idle", "3s", "--grace", "2s", *options, package=package)
+        status, _, err = self.go_test(mode, "--idle", "3s", "--grace", "2s", *options, package=package, env=env)
         self.assertEqual(124, status, err)
         return err
 
@@ -161,6 +171,16 @@ class GoTest(RunTestCase):
         self.assertIn("hung test example.com/hang/c.TestHangsInC: syscall", err)
         self.assertIn("hang_in_c", err)
         self.assertTrue(any(".c_test." in name for name in os.listdir(dumps)), os.listdir(dumps))
+
+    def test_one_that_waits_for_a_c_program_below_a_shell(self):
+        peer = build_directory() / "peer"
+        subprocess.run(["gcc", "-g", "-O1", WAITS, "-o", peer, "-pthread"], check=True)
+        err = self.hung("peer", "--native", env={"PEER": str(peer)})
+        self.assertIn("hung test example.com/hang.TestPeer: ", err)
+        self.assertRegex(err, r"peer \(pid \d+\): not a Go program: \S+/peer 2\n  its main thread: read, in wait_for_peer \(waits\.c:46\)\n")
+        self.assertRegex(err, r"sh \(pid \d+\) waits for those: ")
+        self.assertRegex(err, r"go \(pid \d+\) waits for those: ")
+        self.assertRegex(err, r"\npeer, pid \d+, not Go, .*\n3 threads, 3 distinct stacks\n")
 
     def test_one_that_ignores_the_polite_signal(self):
         err = self.hung("stubborn")
