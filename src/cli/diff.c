@@ -12,6 +12,7 @@
 
 #include "cli/messages.h"
 #include "cli/outputs.h"
+#include "cli/screen.h"
 
 #define WIDTH_MIN     40U
 #define WIDTH_DEFAULT 80U

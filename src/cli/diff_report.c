@@ -8,6 +8,7 @@
 
 #include "cli/diff.h"
 #include "cli/messages.h"
+#include "cli/utf8.h"
 
 #define INDENT        4U
 #define GAP           2U

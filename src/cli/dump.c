@@ -8,6 +8,7 @@
 
 #include "cli/messages.h"
 #include "cli/outputs.h"
+#include "cli/place.h"
 #include "cli/progress.h"
 #include "cli/stats.h"
 

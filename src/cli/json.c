@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-#include "cli/messages.h"
+#include "cli/utf8.h"
 
 /* RFC 8259, section 7. */
 static void print_string(FILE *stream, const char *text, const char *escaped)

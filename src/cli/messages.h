@@ -36,12 +36,4 @@ void messages_timed(bool json);
 FILE *message_begin(const char *event);
 void message_end(FILE *line);
 
-/**
- * @p text with everything quoted that is not printable UTF-8; the caller frees it. NULL without memory.
- */
-char *quote(const char *text);
-
-/** The bytes of the UTF-8 character at @p text, 0 when it is malformed. */
-size_t utf8_length(const char *text);
-
 #endif

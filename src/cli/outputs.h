@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* What -o and -f mean: formats, their endings, and where a capture goes. */
+/* What -o and -f mean: formats, their endings, and how a capture is written. */
 #ifndef GSD_CLI_OUTPUTS_H
 #define GSD_CLI_OUTPUTS_H
 
@@ -39,33 +39,12 @@ bool outputs_decide(struct invocation *invocation);
  */
 bool outputs_decide_pages(struct invocation *invocation);
 
-/** Where one capture goes: the process, and the moment that names files in directories. */
-struct origin {
-	pid_t pid;
-	char comm[32];  /**< the process's name as part of a file's name */
-	char stamp[32]; /**< UTC, microseconds */
-};
-
-/** Fills in @p origin now. */
-void origin_take(pid_t pid, struct origin *origin);
-/** Fills in @p origin as it was when the capture was taken. */
-void origin_of_capture(const struct gsd_stats *stats, struct origin *origin);
-
-/**
- * The path of @p output for this capture; NULL after a message. Makes the directory when there is none, and says early
- * what would certainly fail after the capture. The caller frees it.
- */
-char *output_place(const struct output *output, const struct origin *origin);
-
 /** Writes @p capture to @p path (made by output_place()) as @p invocation wants it. False after a message. */
 bool output_write(const struct invocation *invocation, const struct output *output, const char *path,
 		  struct gsd_capture *capture);
 
 /** How a capture is written to @p descriptor: as wide and colourful as what is behind it. */
 struct gsd_write_options output_options(const struct invocation *invocation, int descriptor);
-
-/** How large the terminal @p descriptor is (0: not known), and whether it is to be coloured. */
-void screen_of(int descriptor, unsigned *width_ret, unsigned *height_ret, bool *colour_ret);
 
 /** Writes @p size bytes of @p text to PATH as the library writes captures: whole or not at all. False after a message.
  */

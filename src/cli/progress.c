@@ -7,7 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "cli/outputs.h"
+#include "cli/screen.h"
 #include "jobs/clock.h"
 
 #define NS_PER_S   UINT64_C(1000000000)

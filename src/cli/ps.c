@@ -11,6 +11,7 @@
 #include "cli/cli.h"
 #include "cli/json.h"
 #include "cli/messages.h"
+#include "cli/utf8.h"
 #include "cli/values.h"
 #include "jobs/processes.h"
 

@@ -13,6 +13,7 @@
 #include "cli/hung.h"
 #include "cli/messages.h"
 #include "cli/outputs.h"
+#include "cli/place.h"
 #include "cli/values.h"
 
 #define DEFAULT_GRACE_NS     UINT64_C(10000000000)

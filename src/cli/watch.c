@@ -13,6 +13,7 @@
 #include "cli/json.h"
 #include "cli/messages.h"
 #include "cli/outputs.h"
+#include "cli/place.h"
 #include "cli/stats.h"
 #include "jobs/clock.h"
 #include "jobs/processes.h"
