@@ -12,6 +12,7 @@ import json
 import os
 import re
 import select
+import signal
 import struct
 import subprocess
 import time
@@ -182,10 +183,10 @@ class Program:
         os.pwrite(self.memory, JUMP_TO_SELF, address)
         return address
 
-    def let_go(self):
-        for address, bytes_before in self.holds.items():
-            os.pwrite(self.memory, bytes_before, address)
-        self.holds = {}
+    def let_go(self, addresses=None):
+        """Takes the holds at these addresses away; None: all of them."""
+        for address in list(self.holds) if addresses is None else addresses:
+            os.pwrite(self.memory, self.holds.pop(address), address)
 
     def held_at(self, address):
         """The thread that spins at an address, or None."""
@@ -204,12 +205,19 @@ class Program:
         """Moves the thread that is held on to ADDRESS."""
         if address in self.holds:
             raise Failed("it is there already")
-        before = dict(self.holds)
+        before = list(self.holds)
         self.hold(address)
-        for old, bytes_before in before.items():
-            os.pwrite(self.memory, bytes_before, old)
-            del self.holds[old]
+        self.let_go(before)
         return self.await_held(address)
+
+    def hold_instead(self, addresses, place):
+        """Takes the holds at these addresses away and holds at PLACE. The program stands still meanwhile: the bytes may overlap."""
+        os.kill(self.pid, signal.SIGSTOP)
+        wait_for(lambda: {state_of(self.pid, tid) for tid in threads(self.pid)} == {"T"}, "the stop")
+        self.let_go(addresses)
+        address = self.hold(place)
+        os.kill(self.pid, signal.SIGCONT)
+        return address
 
     def finish(self):
         """Ends as it should: all goroutines come to their end."""

@@ -2,7 +2,6 @@
 """Whether the frames of a stack can stand above each other: each caller really calls."""
 
 import collections
-import itertools
 
 # Calls that the runtime injects: the frame above is where it was, at any instruction.
 INJECTED = {"runtime.sigpanic", "runtime.sigpanic0", "runtime.asyncPreempt", "runtime.debugCallV1", "runtime.debugCallV2"}
@@ -12,11 +11,6 @@ STAND_INS = {("runtime.systemstack", "runtime.systemstack_switch"), ("runtime.as
 
 # These jump through a register to a wrapper that no profile shows, which calls what it was handed.
 CALLS_ANYTHING = {"runtime.reflectcall"}
-
-# Assembly without a frame of its own: frame pointers pass over who called it.
-HIDES_CALLER = ("runtime.systemstack_switch", "runtime.gcWriteBarrier")
-PUSH_BP = b"\x55"
-MOST_LOST = 4
 
 
 class Callers:
@@ -69,51 +63,3 @@ class Callers:
         if (called.name, callee.name) in STAND_INS or self.executable.leads_to(called, callee):
             return "through", ""
         return "wrong", f"{caller.name} at {outer + 1:#x} calls {called.name}, not {callee.name}"
-
-
-def lost_by_frame_pointers(executable, whole, stack):
-    """How many frames a stack by frame pointers lacks, None when it is not the whole stack without such frames.
-
-    A function that was interrupted where it has not saved the frame pointer, or that never does, hides its caller: the
-    innermost one, and one below a call that was injected.
-    """
-    hidden = [i for i in range(len(whole)) if hides(executable, whole, i)]
-    for lost in range(min(len(hidden), MOST_LOST) + 1):
-        if len(stack) + lost != len(whole):
-            continue
-        for missing in itertools.combinations(hidden, lost):
-            rest = [i for i in range(len(whole)) if i not in missing]
-            if all(same_frame(executable, stack, n, whole, i, i - 1 in missing) for n, i in enumerate(rest)):
-                return lost
-    return None
-
-
-def hides(executable, whole, i):
-    """Whether what is inside of frame i of a stack can hide it from a walk by frame pointers."""
-    if i > 1:
-        return (never_saves(executable, executable.function(whole[i - 1])) or
-                name_at(executable, whole[i - 2]) in INJECTED)
-    call = executable.call_before(whole[0] + 1) if i == 0 else ("direct", None)
-    # The innermost one: when a wrapper, which is not shown, was just called by it.
-    return call is not None and (i == 1 or call[0] == "indirect" or executable.function(call[1]).wrapper)
-
-
-def never_saves(executable, function):
-    """Whether a function never saves the frame pointer. Up to Go 1.20 systemstack is one, and so is gosave_systemstack_switch,
-    which it calls while it is still on the goroutine's stack: then two callers are hidden."""
-    return (function.name.startswith(HIDES_CALLER) or
-            (function.name == "runtime.systemstack" and executable.at(function.entry, len(PUSH_BP)) != PUSH_BP))
-
-
-def name_at(executable, address):
-    function = executable.function(address)
-    return function and function.name
-
-
-def same_frame(executable, stack, n, whole, i, inner_is_lost):
-    """Whether frame n of a stack is frame i of the whole one. One next to a lost one that was interrupted may pass for that
-    one: its pc is then taken for exact. Where the injected call itself is lost, the pc that it interrupted is taken for that
-    of a call."""
-    return (stack[n] == whole[i] or
-            (n > 0 and stack[n] == whole[i] + 1 and name_at(executable, stack[n - 1]) in INJECTED) or
-            (inner_is_lost and stack[n] == whole[i] - 1 and name_at(executable, whole[i - 1]) in INJECTED))

@@ -24,6 +24,7 @@ class Executable:
     def __init__(self, path, minor):
         with open(path, "rb") as f:
             self.bytes = f.read()
+        self.path, self.minor = path, minor
         self.wrapper_id = next(number for since, number in WRAPPER_IDS if minor >= since)
         self.id_offset = 40 if minor >= 20 else 36
         self._read_elf(path)

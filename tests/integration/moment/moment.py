@@ -7,9 +7,10 @@ at the goroutine's entry, and the two ways to walk it agree.
                                                                  moment.py go1.27 50 --nonblocking compile
 
 TARGET is a fixture (busy, garbage, server, callbacks) or compile: the Go compiler while it compiles the standard
-library. Every fourth time the program is stopped with SIGSTOP, captured three times, once by each --unwind, and the
-stacks are compared. With --nonblocking it is never stopped, and what has a stack is judged in the same way. GOSTACKDUMP names the tool; the fixtures are in build/fixtures or GSD_FIXTURES_DIR. GSD_RESULTS
-names a file that gets the figures, a JSON object a line.
+library. Every fourth time the program is stopped with SIGSTOP, captured by each --unwind, and the stacks are compared:
+auto and table give the same, and fp what is left of it by the instructions that it was left at (frame_pointers.py). With
+--nonblocking it is never stopped, and what has a stack is judged in the same way. GOSTACKDUMP names the tool; the
+fixtures are in build/fixtures or GSD_FIXTURES_DIR. GSD_RESULTS names a file that gets the figures, a JSON object a line.
 """
 
 import collections
@@ -23,6 +24,7 @@ import tempfile
 import time
 
 import callers
+import frame_pointers
 import gocode
 import targets
 
@@ -60,6 +62,7 @@ class Looker:
         self.folder = folder
         self.executable = gocode.Executable(target.exe, int(go.split(".")[1]))
         self.callers = callers.Callers(self.executable)
+        self.frame_pointers = frame_pointers.FramePointers(self.executable)
         self.figures = collections.Counter()
         self.problems = collections.Counter()
 
@@ -68,12 +71,12 @@ class Looker:
 
     # ---- one capture ----
 
-    def capture(self, pid, mode):
+    def capture(self, pid, mode, *options):
         """Returns the goroutines, None when the process ended meanwhile."""
         file, stats = os.path.join(self.folder, "a.jsonl"), os.path.join(self.folder, "stats")
         worked = targets.seconds_worked(pid)
         how = ["--nonblocking"] if self.nonblocking else ["--max-pause=20s"]
-        done = subprocess.run([self.tool, "-q", *how, "--system", MAX_FRAMES, f"--unwind={mode}", f"--pid={pid}", "-o", file, "--stats", stats],
+        done = subprocess.run([self.tool, "-q", *how, "--system", MAX_FRAMES, f"--unwind={mode}", f"--pid={pid}", "-o", file, "--stats", stats, *options],
                               capture_output=True, text=True, timeout=120)
         if done.returncode == 2 and self.target.may_end() and ENDED.search(done.stderr) and targets.ends(pid):
             self.figures["ended"] += 1
@@ -178,7 +181,7 @@ class Looker:
         elif last is None or (last != start and not (start.wrapper and self.executable.leads_to(start, last))):
             self.wrong(f"a stack that began at {start.name} ends at {last and last.name} ({goroutine['state']})")
 
-    # ---- a program that is stopped, three times ----
+    # ---- a program that is stopped, by each way to unwind ----
 
     def stopped(self, pid):
         """Sends SIGSTOP and waits until every thread has stopped: False when the process ended instead."""
@@ -201,37 +204,38 @@ class Looker:
             if not self.stopped(pid):
                 self.figures["ended"] += 1
                 return
-            auto, table, frame_pointers = (self.capture(pid, mode) for mode in ("auto", "table", "fp"))
+            named = self.capture(pid, "auto")  # the others with every frame, also of wrappers
+            auto, table, by_frame_pointers = (self.capture(pid, mode, "--no-symbolize") for mode in ("auto", "table", "fp"))
         finally:
             try:
                 os.kill(pid, signal.SIGCONT)
             except ProcessLookupError:
                 pass
-        if auto is None or table is None or frame_pointers is None:
+        if None in (named, auto, table, by_frame_pointers):
             return
-        self.figures["compared three ways"] += 1
-        for goroutine in auto + table:
+        self.figures["compared"] += 1
+        for goroutine in named:
             if not goroutine["unreadable"]:
                 self.check_stack(goroutine)
-        if {g["goid"]: self.addresses(g) for g in auto} != {g["goid"]: self.addresses(g) for g in table}:
+        whole = {g["goid"]: self.addresses(g) for g in auto}
+        if whole != {g["goid"]: self.addresses(g) for g in table}:
             self.wrong("--unwind=auto and --unwind=table give different stacks of one moment")
-        self.compare_frame_pointers({g["goid"]: self.addresses(g) for g in auto}, frame_pointers)
+        for goroutine in by_frame_pointers:
+            self.compare_frame_pointers(whole.get(goroutine["goid"], []), goroutine)
 
-    def compare_frame_pointers(self, truth, goroutines):
-        for goroutine in goroutines:
-            self.figures["compared with frame pointers"] += 1
-            stack, whole = self.addresses(goroutine), truth.get(goroutine["goid"])
-            if goroutine["unreadable"] or stack == whole:
-                continue
-            lost = whole and callers.lost_by_frame_pointers(self.executable, whole, stack)
-            if not lost:
-                names = [[callers.name_at(self.executable, address) for address in addresses[:12]]
-                         for addresses in (stack, whole or [])]
-                self.wrong(f"frame pointers give another stack of a goroutine that is {goroutine['state']}: "
-                           f"{len(stack)} frames, {names[0]}, and not {len(whole or [])}, {names[1]}")
-                if os.environ.get("GSD_KEEP"):
-                    print(self.callers.describe(whole), "\nby frame pointers:", self.callers.describe(stack))
-            self.figures["frames lost by fp"] += lost or 0
+    def compare_frame_pointers(self, whole, goroutine):
+        """What frame pointers show is what the instructions say, or ends in a frame pointer that is none."""
+        self.figures["compared with frame pointers"] += 1
+        stack = self.addresses(goroutine)
+        if goroutine["unreadable"]:
+            return
+        expected = whole if goroutine["never_run"] else self.frame_pointers.shows(whole)
+        if stack == expected:
+            self.figures["frames hidden from frame pointers"] += len(whole) - len(stack)
+            return
+        self.wrong(f"frame pointers give another stack of a goroutine that is {goroutine['state']}: "
+                   f"{self.callers.describe(stack[:12])} and not {self.callers.describe((expected or [])[:12])}, "
+                   f"the whole is {self.callers.describe(whole[:12])}")
 
     # ---- all of it ----
 
