@@ -8,6 +8,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "jobs/snapshot_reader.h"
+
 /* ---- raw -------------------------------------------------------------------------------------------------------- */
 
 static bool add_frames(struct gsd_capture *capture, size_t index, struct stack_names *names, uint32_t *stack_ret,
@@ -50,12 +52,6 @@ static bool add_goroutine(struct gsd_capture *capture, size_t index, struct stac
 	if (!add_frames(capture, index, names, &goroutine.stack, problem))
 		return false;
 	return snapshot_add(snapshot, &goroutine) || problem_set(problem, "no memory for its goroutines");
-}
-
-bool snapshot_refuse_threads(struct problem *problem)
-{
-	problem_set(problem, "it is of a program without Go, and goroutines are compared");
-	return problem_hint(problem, "go tool pprof -base compares the threads of two captures in the format pprof");
 }
 
 static bool take_capture(struct gsd_capture *capture, struct stack_names *names, struct snapshot *snapshot,

@@ -18,19 +18,4 @@
 bool snapshot_read(const char *path, const struct gsd_capture_options *options, struct stack_names *names,
 		   struct snapshot *snapshot_ret, struct problem *problem);
 
-/* The readers behind it. They add to @p snapshot, which the caller finishes or frees. A problem's text lacks the file.
- */
-
-/** An opened file that is read from its beginning. */
-struct snapshot_source {
-	int descriptor; /**< borrowed */
-	struct stack_names *names;
-	struct snapshot *snapshot;
-	struct problem *problem;
-};
-/** Says that there are no goroutines to compare; false. */
-bool snapshot_refuse_threads(struct problem *problem);
-bool snapshot_read_jsonl(const struct snapshot_source *source);
-bool snapshot_read_profile(const struct snapshot_source *source);
-
 #endif

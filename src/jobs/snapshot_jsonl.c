@@ -7,7 +7,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "jobs/snapshot_file.h"
+#include "jobs/snapshot_reader.h"
 
 #define LINE_BYTES_MAX (UINT64_C(64) << 20) /* 4096 frames with names of 16 KiB each */
 #define CHUNK_BYTES    (256U << 10)

@@ -12,7 +12,7 @@
 #include <zlib.h>
 
 #include "jobs/proto_reader.h"
-#include "jobs/snapshot_file.h"
+#include "jobs/snapshot_reader.h"
 
 #define PROFILE_BYTES_MAX (UINT64_C(1) << 30) /* unpacked */
 #define FRAMES_MAX        (UINT64_C(1) << 27) /* of all samples together: a small file can name many */
