@@ -43,7 +43,9 @@ static const struct gsd_frame *find_place(const struct gsd_frame *frames, size_t
 	static const char *const libraries[] = {"runtime.", "runtime/", "sync.", "sync/", "internal/", "syscall.",
 						"os.",      "io.",      "time.", "net.",  "bufio.",    "os/"};
 	for (size_t i = 0; i < count; i++) {
-		bool library = frames[i].native || frames[i].line == 0;
+		/* What cgo makes for a call of C is not what was written. */
+		bool library =
+			frames[i].native || frames[i].line == 0 || strstr(frames[i].function, "._Cfunc_") != NULL;
 		for (size_t k = 0; k < sizeof libraries / sizeof libraries[0] && !library; k++)
 			library = has_prefix(frames[i].function, libraries[k]);
 		if (!library)
@@ -58,71 +60,7 @@ static const char *base_name(const char *path)
 	return slash != NULL ? slash + 1 : path;
 }
 
-static void say_one(const char *who, const char *what, const struct gsd_goroutine_info *info,
-		    const struct gsd_frame *place)
-{
-	char since[64] = "";
-	char where[512] = "";
-	if (info->wait_known) {
-		char age[32];
-		duration_format(info->wait_ns, age, sizeof age);
-		snprintf(since, sizeof since, " for %s", age);
-	}
-	if (place != NULL)
-		snprintf(where, sizeof where, ", in %s (%s:%" PRId64 ")", place->function, base_name(place->file),
-			 place->line);
-	message("%s: %s: %s%s%s", who, what, info->state, since, where);
-}
-
-/* Goroutine @p index with its frames; false when that is not to be had. */
-static bool describe(struct gsd_capture *capture, size_t index, struct gsd_goroutine_info *info,
-		     const struct gsd_frame **frames_ret, size_t *count_ret)
-{
-	struct gsd_error *error = gsd_capture_goroutine(capture, index, info);
-	if (error == NULL)
-		error = gsd_capture_frames(capture, index, frames_ret, count_ret);
-	gsd_error_destroy(error);
-	return error == NULL;
-}
-
-size_t hung_say_tests(struct gsd_capture *capture, const char *who)
-{
-	size_t tests = 0;
-	size_t count = gsd_capture_goroutine_count(capture);
-	for (size_t i = 0; i < count; i++) {
-		struct gsd_goroutine_info info;
-		const struct gsd_frame *frames;
-		size_t frame_count;
-		if (!describe(capture, i, &info, &frames, &frame_count))
-			continue;
-		const struct gsd_frame *test = find_test(frames, frame_count);
-		if (test == NULL)
-			continue;
-		char what[512];
-		snprintf(what, sizeof what, "hung test %s", test->function);
-		if (tests++ < MAX_SAID)
-			say_one(who, what, &info, find_place(frames, frame_count));
-	}
-	if (tests > MAX_SAID)
-		message_hint("and %zu more tests", tests - MAX_SAID);
-	return tests;
-}
-
-void hung_say_main(struct gsd_capture *capture, const char *who)
-{
-	size_t count = gsd_capture_goroutine_count(capture);
-	for (size_t i = 0; i < count; i++) {
-		struct gsd_goroutine_info info;
-		const struct gsd_frame *frames;
-		size_t frame_count;
-		if (!describe(capture, i, &info, &frames, &frame_count) || info.goid != 1)
-			continue;
-		say_one(who, "its main goroutine", &info, find_place(frames, frame_count));
-		return;
-	}
-}
-
-/* ---- processes without Go ---------------------------------------------------------------------------------------- */
+/* ---- C code ------------------------------------------------------------------------------------------------------ */
 
 /* A function of libc without what it has for libc's own sake: "__GI___clock_nanosleep" is clock_nanosleep. */
 static const char *plain_name(const char *function)
@@ -186,6 +124,94 @@ static bool is_libc(const struct gsd_frame *frame)
 			return true;
 	return has_prefix(frame->function, "__");
 }
+
+/* " (C: pause, in wait_for_peer)" of a stack that begins in C, else "". */
+static void describe_c(const struct gsd_frame *frames, size_t count, char *text, size_t size)
+{
+	const struct gsd_frame *place = NULL;
+	*text = '\0';
+	if (count == 0 || !frames[0].native || is_unnamed(&frames[0]))
+		return;
+	for (size_t i = 0; i < count && frames[i].native && place == NULL; i++)
+		if (!is_unnamed(&frames[i]) && !is_libc(&frames[i]))
+			place = &frames[i];
+	snprintf(text, size, " (C: %s%s%s)", plain_name(frames[0].function),
+		 place != NULL && place != frames ? ", in " : "",
+		 place != NULL && place != frames ? place->function : "");
+}
+
+/* ---- goroutines -------------------------------------------------------------------------------------------------- */
+
+static void say_one(const char *who, const char *what, const struct gsd_goroutine_info *info,
+		    const struct gsd_frame *frames, size_t count)
+{
+	char since[64] = "";
+	char in_c[256];
+	char where[512] = "";
+	const struct gsd_frame *place = find_place(frames, count);
+	describe_c(frames, count, in_c, sizeof in_c);
+	if (info->wait_known) {
+		char age[32];
+		duration_format(info->wait_ns, age, sizeof age);
+		snprintf(since, sizeof since, " for %s", age);
+	}
+	if (place != NULL && place->line != 0)
+		snprintf(where, sizeof where, ", in %s (%s:%" PRId64 ")", place->function, base_name(place->file),
+			 place->line);
+	else if (place != NULL)
+		snprintf(where, sizeof where, ", in %s", place->function);
+	message("%s: %s: %s%s%s%s", who, what, info->state, in_c, since, where);
+}
+
+/* Goroutine @p index with its frames; false when that is not to be had. */
+static bool describe(struct gsd_capture *capture, size_t index, struct gsd_goroutine_info *info,
+		     const struct gsd_frame **frames_ret, size_t *count_ret)
+{
+	struct gsd_error *error = gsd_capture_goroutine(capture, index, info);
+	if (error == NULL)
+		error = gsd_capture_frames(capture, index, frames_ret, count_ret);
+	gsd_error_destroy(error);
+	return error == NULL;
+}
+
+size_t hung_say_tests(struct gsd_capture *capture, const char *who)
+{
+	size_t tests = 0;
+	size_t count = gsd_capture_goroutine_count(capture);
+	for (size_t i = 0; i < count; i++) {
+		struct gsd_goroutine_info info;
+		const struct gsd_frame *frames;
+		size_t frame_count;
+		if (!describe(capture, i, &info, &frames, &frame_count))
+			continue;
+		const struct gsd_frame *test = find_test(frames, frame_count);
+		if (test == NULL)
+			continue;
+		char what[512];
+		snprintf(what, sizeof what, "hung test %s", test->function);
+		if (tests++ < MAX_SAID)
+			say_one(who, what, &info, frames, frame_count);
+	}
+	if (tests > MAX_SAID)
+		message_hint("and %zu more tests", tests - MAX_SAID);
+	return tests;
+}
+
+void hung_say_main(struct gsd_capture *capture, const char *who)
+{
+	size_t count = gsd_capture_goroutine_count(capture);
+	for (size_t i = 0; i < count; i++) {
+		struct gsd_goroutine_info info;
+		const struct gsd_frame *frames;
+		size_t frame_count;
+		if (!describe(capture, i, &info, &frames, &frame_count) || info.goid != 1)
+			continue;
+		say_one(who, "its main goroutine", &info, frames, frame_count);
+		return;
+	}
+}
+
+/* ---- processes without Go ---------------------------------------------------------------------------------------- */
 
 /* The first thread of the process; of one whose first thread has ended, any. */
 static bool describe_first(struct gsd_capture *capture, struct gsd_thread_info *thread)

@@ -108,6 +108,7 @@ static void print_report(const struct invocation *invocation, struct gsd_capture
 {
 	struct gsd_write_options options = output_options(invocation, STDERR_FILENO);
 	options.height = 0;
+	(void)!write(STDERR_FILENO, "\n", 1);
 	struct gsd_error *error = gsd_capture_write(capture, GSD_FORMAT_REPORT, STDERR_FILENO, &options);
 	if (error != NULL && gsd_error_errno(error) != EPIPE)
 		message_error(error);

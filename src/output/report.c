@@ -20,6 +20,14 @@
 
 /* ---- threads that ran no goroutine ------------------------------------------------------------------------------- */
 
+/* A thread that runs no goroutine and is in Go code does the runtime's own business: it looks for work, or sleeps. */
+static bool is_in_runtime(const struct gsd_report *report, const struct gsd_group *group)
+{
+	const struct gsd_distinct_stacks *stacks = &report->groups.stacks;
+	return stacks->stacks.items[group->stack].count > 0 &&
+	       gsd_distinct_stacks_location(stacks, group->stack, 0)->lines[0].entry != 0;
+}
+
 /* They are grouped as goroutines are. */
 static struct gsd_error *add_threads(struct gsd_report *report)
 {
@@ -29,8 +37,16 @@ static struct gsd_error *add_threads(struct gsd_report *report)
 	gsd_groups_free(&report->groups);
 	report->groups = (struct gsd_groups){0};
 	struct gsd_error *error = gsd_groups_create(&threads, report->source, &report->groups);
-	for (size_t i = 0; error == NULL && i < report->groups.groups.count; i++)
-		error = gsd_report_add_thread_group(report, &report->groups.groups.items[i]);
+	uint64_t idle = 0;
+	for (size_t i = 0; error == NULL && i < report->groups.groups.count; i++) {
+		const struct gsd_group *group = &report->groups.groups.items[i];
+		if (!report->style.runtime_frames && is_in_runtime(report, group))
+			idle += group->count;
+		else
+			error = gsd_report_add_thread_group(report, group);
+	}
+	if (error == NULL && idle > 0)
+		gsd_report_add_idle_threads(report, idle);
 	gsd_threads_view_free(&threads);
 	return error;
 }

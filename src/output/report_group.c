@@ -310,6 +310,17 @@ struct gsd_error *gsd_report_add_thread_group(struct gsd_report *report, const s
 	return NULL;
 }
 
+void gsd_report_add_idle_threads(struct gsd_report *report, uint64_t count)
+{
+	gsd_text_add(&report->text, "\n");
+	gsd_report_add_style(report, GSD_STYLE_BOLD);
+	gsd_report_add_count(&report->text, count, "thread", "threads");
+	gsd_report_add_style(report, GSD_STYLE_PLAIN);
+	gsd_text_add(&report->text, ": no goroutine\n");
+	gsd_text_pad(&report->text, INDENT);
+	gsd_text_add(&report->text, "in the Go runtime (--runtime-frames shows where)\n");
+}
+
 /* ---- a group in one line ----------------------------------------------------------------------------------------- */
 
 static bool is_internal(const struct gsd_line *line)

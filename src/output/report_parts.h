@@ -50,6 +50,8 @@ GSD_MUST_CHECK struct gsd_error *gsd_report_add_summary(struct gsd_report *repor
 GSD_MUST_CHECK struct gsd_error *gsd_report_add_group(struct gsd_report *report, const struct gsd_group *group);
 /** Adds a group of threads that run no goroutine; their ids stand where those of goroutines do. */
 GSD_MUST_CHECK struct gsd_error *gsd_report_add_thread_group(struct gsd_report *report, const struct gsd_group *group);
+/** Adds that there are @p count threads of the Go runtime. */
+void gsd_report_add_idle_threads(struct gsd_report *report, uint64_t count);
 /** Of groups that are shown in one line each: the columns of counts, and of states with ages. */
 struct gsd_report_columns {
 	unsigned count, state;

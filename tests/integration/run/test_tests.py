@@ -168,7 +168,8 @@ class GoTest(RunTestCase):
     def test_one_that_hangs_in_c(self):
         dumps = self.directory / "dumps"
         err = self.hung("c", "--native", "-o", dumps, package="./c")
-        self.assertIn("hung test example.com/hang/c.TestHangsInC: syscall", err)
+        self.assertRegex(err, r"hung test example\.com/hang/c\.TestHangsInC: syscall \(C: pause\b[^)]*\), in example\.com/hang/c\.Hang \(c\.go:7\)\n")
+        self.assertRegex(err, r"\n\d threads?: no goroutine\n    in the Go runtime \(--runtime-frames shows where\)\n")
         self.assertIn("hang_in_c", err)
         self.assertTrue(any(".c_test." in name for name in os.listdir(dumps)), os.listdir(dumps))
 
