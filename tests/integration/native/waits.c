@@ -32,9 +32,10 @@ __attribute__((noinline, noclone)) static int read_for_ever(int descriptor)
 static void *reader(void *argument)
 {
 	int ends[2];
+	volatile char room[100 << 10] = {0}; /* deeper than any stack of Go without C */
 	if (pipe(ends) == 0)
 		while (read_for_ever(ends[0]) > 0)
-			;
+			room[0]++;
 	return argument;
 }
 

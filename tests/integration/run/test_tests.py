@@ -178,7 +178,7 @@ class GoTest(RunTestCase):
         subprocess.run(["gcc", "-g", "-O1", WAITS, "-o", peer, "-pthread"], check=True)
         err = self.hung("peer", "--native", env={"PEER": str(peer)})
         self.assertIn("hung test example.com/hang.TestPeer: ", err)
-        self.assertRegex(err, r"peer \(pid \d+\): not a Go program: \S+/peer 2\n  its main thread: read, in wait_for_peer \(waits\.c:46\)\n")
+        self.assertRegex(err, r"peer \(pid \d+\): not a Go program: \S+/peer 2\n  its main thread: read, in wait_for_peer \(waits\.c:\d+\)\n")
         self.assertRegex(err, r"sh \(pid \d+\) waits for those: ")
         self.assertRegex(err, r"go \(pid \d+\) waits for those: ")
         self.assertRegex(err, r"\npeer, pid \d+, not Go, .*\n3 threads, 3 distinct stacks\n")
