@@ -99,6 +99,7 @@ struct walk {
 	struct gsd_walk_result *result;
 	enum gsd_unwind_mode mode;
 	bool checking; /* frame pointers are known so far */
+	bool doubtful; /* ... but bp may be what assembly that was interrupted uses it for */
 	uint64_t pc;
 	uint64_t sp;
 	uint64_t bp;
@@ -171,11 +172,19 @@ static bool left_behind_by_recovery(const struct walk *walk, const struct gsd_pc
 	       gsd_code_pc(walk->code, return_address, &caller) && caller.defers;
 }
 
-/* Assembly may use bp for anything between the instructions that save and restore it. */
+/*
+ * Assembly may use bp for anything between the instructions that save and restore it. Where that points up the stack
+ * (to what crypto/md5.block is given, for one), only the caller's frame can tell whether it is a frame pointer.
+ */
+static bool interrupted_in_assembly(const struct walk *walk, const struct gsd_pc_info *info)
+{
+	return walk->interrupted && (info->flags & GSD_FUNCTION_ASSEMBLY) != 0;
+}
+
 static bool used_by_assembly(const struct walk *walk, const struct gsd_pc_info *info, uint64_t saved)
 {
 	uint64_t word;
-	return walk->interrupted && (info->flags & GSD_FUNCTION_ASSEMBLY) != 0 &&
+	return interrupted_in_assembly(walk, info) &&
 	       (walk->bp < saved || !gsd_stack_view_word(walk->view, walk->bp, &word));
 }
 
@@ -207,6 +216,7 @@ static void check_frame_pointer(struct walk *walk, const struct gsd_pc_info *inf
 	}
 	uint64_t saved = top - 2 * WORD;
 	if (walk->bp == saved && info->stack_depth >= WORD) {
+		walk->doubtful = false;
 		if (!gsd_stack_view_word(walk->view, saved, &walk->bp))
 			walk->checking = false;
 		return;
@@ -217,9 +227,11 @@ static void check_frame_pointer(struct walk *walk, const struct gsd_pc_info *inf
 	}
 	bool frameless = info->stack_depth == 0 || (info->flags & GSD_FUNCTION_ASSEMBLY) != 0 || walk->interrupted;
 	bool above = walk->bp == 0 || walk->bp > saved;
-	if (frameless && above)
+	if (frameless && above) {
+		walk->doubtful |= interrupted_in_assembly(walk, info) && info->stack_depth >= WORD;
 		return;
-	if (left_behind_by_a_move(walk) || left_behind_by_recovery(walk, info)) {
+	}
+	if (walk->doubtful || left_behind_by_a_move(walk) || left_behind_by_recovery(walk, info)) {
 		walk->checking = false;
 		return;
 	}
@@ -334,7 +346,8 @@ static enum step step(struct walk *walk)
 		push_c_frames(walk);
 	if ((info.flags & GSD_FUNCTION_TOP_FRAME) != 0) {
 		uint64_t word;
-		if (walk->checking && walk->bp != 0 && gsd_stack_view_word(walk->view, walk->bp, &word))
+		if (walk->checking && !walk->doubtful && walk->bp != 0 &&
+		    gsd_stack_view_word(walk->view, walk->bp, &word))
 			walk->result->disagreed = true;
 		return STEP_DONE;
 	}
