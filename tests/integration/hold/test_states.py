@@ -129,17 +129,25 @@ def reborn(go):
 
 
 def queued(go):
-    """Three that never ran, in the queue of the only processor, whose goroutine does not let go of it."""
+    """Three that never ran, in the queue of the only processor, whose goroutine does not let go of it. On a busy machine
+    sysmon may have it give way all the same, after 10 ms (runtime/proc.go, retake): then some have run, and it is done again."""
     def check(look):
         look.whole()
-        g = [g for g in look.dump.goroutines if g.status == "runnable"]
-        look.that(len(g) == 3 and all(g.never_run and g.creator["function"] == "main.queue" and
-                                      g.frames[-1] in ("main.newborn", "main.queue.func1", "main.queue.gowrap1")
-                                      for g in g), "three that never ran")
+        newborn = [g for g in look.dump.goroutines if g.creator and g.creator["function"] == "main.queue"]
+        fresh = [g for g in newborn if g.status == "runnable" and g.never_run and
+                 g.frames[-1] in ("main.newborn", "main.queue.func1", "main.queue.gowrap1")]
+        ran = [g for g in newborn if g.status in ("waiting", "runnable") and not g.never_run]
+        look.that(len(newborn) == len(fresh) + len(ran) == 3, "three that never ran, or have run")
         look.main("running", "main.marker", "main.queue")
-    with hold.Program(go, GODEBUG="asyncpreemptoff=1") as program:
-        held(program, entry("main.marker"), "queue", check)
-        program.finish()
+        undisturbed.append(not ran)
+    undisturbed = []
+    for _ in range(20):
+        with hold.Program(go, GODEBUG="asyncpreemptoff=1") as program:
+            held(program, entry("main.marker"), "queue", check)
+            program.finish()
+        if undisturbed[-1]:
+            return
+    raise hold.Failed("it gave way each time")
 
 
 def dying(go):
