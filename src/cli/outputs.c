@@ -402,10 +402,15 @@ bool text_write(const char *path, const char *text, size_t size)
 		if (descriptor >= 0)
 			close(descriptor);
 		errno = errnum;
-	} else {
+	} else if (place_check_directory(path)) {
 		good = replace_file(path, text, size);
+	} else {
+		return false;
 	}
-	if (!good && errno != EPIPE)
-		message_not_written(errno, "write %s", strcmp(path, "-") == 0 ? "to standard output" : path);
+	if (!good && errno != EPIPE) {
+		int errnum = errno;
+		message_errno(errnum, "write %s", strcmp(path, "-") == 0 ? "to standard output" : path);
+		place_hint_not_made(errnum);
+	}
 	return good;
 }

@@ -77,6 +77,11 @@ static char *expand(const char *path, pid_t pid)
 	return expanded;
 }
 
+void place_hint_not_made(int errnum)
+{
+	message_hint("%s", errnum == ENOENT ? "choose another place" : gsd_write_hint(errnum));
+}
+
 static bool make_directories(char *path)
 {
 	for (char *slash = strchr(path + 1, '/');; slash = strchr(slash + 1, '/')) {
@@ -88,8 +93,7 @@ static bool make_directories(char *path)
 			*slash = '/';
 		if (failed) {
 			message_errno(errnum, "make the directory %s", path);
-			/* ENOENT: what it is to be in is there, but takes none, as /proc. */
-			message_hint("%s", errnum == ENOENT ? "choose another place" : gsd_write_hint(errnum));
+			place_hint_not_made(errnum);
 			return false;
 		}
 		if (slash == NULL || slash[1] == '\0')
@@ -122,8 +126,7 @@ bool place_is_device(const char *path)
 	return stat(path, &status) == 0 && !S_ISREG(status.st_mode) && !S_ISDIR(status.st_mode);
 }
 
-/* A file is written beside its place: that needs its directory. */
-static bool check_directory_of(const char *path)
+bool place_check_directory(const char *path)
 {
 	char *copy = strdup(path), *inside = NULL;
 	const char *directory = copy != NULL ? dirname(copy) : ".";
@@ -165,7 +168,7 @@ char *output_place(const struct output *output, const struct origin *origin)
 		usable = path != NULL;
 	}
 	if (usable && output->kind != OUTPUT_DESCRIPTOR && !place_is_device(path))
-		usable = check_directory_of(path);
+		usable = place_check_directory(path);
 	if (usable)
 		return path;
 	free(path);

@@ -24,5 +24,9 @@ void origin_of_capture(const struct gsd_stats *stats, struct origin *origin);
 char *output_place(const struct output *output, const struct origin *origin);
 /** Whether what stands at @p path already is written into, not replaced: a pipe, a terminal, /dev/full. */
 bool place_is_device(const char *path);
+/** Whether a file can be made beside @p path, as far as rights and the directory tell; false after a message. */
+bool place_check_directory(const char *path);
+/** Advises on something that could not be made in a directory that is there. ENOENT: it takes none, as /proc. */
+void place_hint_not_made(int errnum);
 
 #endif

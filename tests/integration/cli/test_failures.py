@@ -241,7 +241,10 @@ class Files(ServerTestCase):
     def test_statistics_that_cannot_be_written_make_it_partial(self):
         path = self.directory / "a.pb.gz"
         self.assert_not_written("-q", "-o", path, "--stats", "/dev/full", status=1, parts=["/dev/full", "No space left"])
-        self.assert_not_written("-q", "-o", path, "--stats", self.directory / "no/s", status=1, parts=["no/s"])
+        self.assert_not_written("-q", "-o", path, "--stats", self.directory / "no/s", status=1,
+                                parts=["no/s", "does not exist: create it first"])
+        result = self.assert_not_written("-q", "-o", path, "--stats", "/proc/s", status=1, parts=["/proc/s", "choose another place"])
+        self.assertNotIn("create", result.err)
 
     def test_a_symbolic_link_is_replaced_not_followed(self):
         victim = self.directory / "victim"
