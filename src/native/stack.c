@@ -27,10 +27,8 @@ static const struct {
 	const char *name;
 	enum kind kind;
 } special_functions[] = {
-	{"runtime.asmcgocall", KIND_ASMCGOCALL},
-	{"crosscall2", KIND_CROSSCALL2},
-	{"runtime.mcall", KIND_SWITCH},
-	{"runtime.systemstack", KIND_SWITCH},
+	{"runtime.asmcgocall", KIND_ASMCGOCALL}, {"crosscall2", KIND_CROSSCALL2},    {"runtime.mcall", KIND_SWITCH},
+	{"runtime.systemstack", KIND_SWITCH},    {"runtime.morestack", KIND_SWITCH},
 };
 
 struct gsd_native_stacks {
@@ -254,8 +252,8 @@ static bool called_on_this_stack(struct walk *walk)
 }
 
 /*
- * mcall and systemstack begin at g0.sched.sp. There is cgocallback's frame when C has called Go; else mstart0's, whose
- * callee's frame is used again (runtime/proc.go, mstart1).
+ * mcall, systemstack and morestack begin at g0.sched.sp. There is cgocallback's frame when C has called Go; else
+ * mstart0's, whose callee's frame is used again (runtime/proc.go, mstart1).
  */
 static bool leave_switch(struct walk *walk, bool pushed)
 {
@@ -297,8 +295,8 @@ static bool leave_go(struct walk *walk, const struct gsd_pc_info *info, enum kin
 	struct gsd_pc_info above;
 	if (top) {
 		*ending = ENDING_OUTERMOST;
-		/* A thread that was made by pthread_create has C below. */
-		return left && *reg(walk, GSD_NATIVE_PC) >= LOWEST_CODE &&
+		/* A thread that was made by pthread_create has C below; below one that clone made there is anything. */
+		return left && gsd_native_in_code(walk->stacks->unwinder, *reg(walk, GSD_NATIVE_PC)) &&
 		       gsd_code_pc(walk->stacks->code, *reg(walk, GSD_NATIVE_PC), &above) && is_c(&above);
 	}
 	return left;

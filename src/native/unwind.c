@@ -190,6 +190,11 @@ bool gsd_native_word(const struct gsd_native_unwinder *unwinder, uint64_t addres
 	return gsd_native_plan_read(unwinder->stacks, address, word_ret, sizeof *word_ret);
 }
 
+bool gsd_native_in_code(const struct gsd_native_unwinder *unwinder, uint64_t pc)
+{
+	return gsd_native_images_find(unwinder->images, pc) != NULL;
+}
+
 /* mov $15, %rax; syscall: rt_sigreturn, in the very bytes that debuggers look for. */
 bool gsd_native_in_signal_return(struct gsd_native_unwinder *unwinder, const struct gsd_native_state *state)
 {

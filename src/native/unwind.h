@@ -49,6 +49,8 @@ void gsd_native_state_of(const struct gsd_registers *registers, struct gsd_nativ
 enum gsd_native_step gsd_native_step(struct gsd_native_unwinder *unwinder, struct gsd_native_state *state);
 /** A word of a copied stack. */
 bool gsd_native_word(const struct gsd_native_unwinder *unwinder, uint64_t address, uint64_t *word_ret);
+/** Whether @p pc is in memory that may be executed. */
+bool gsd_native_in_code(const struct gsd_native_unwinder *unwinder, uint64_t pc);
 /** Whether the state is in the code that returns from a signal handler. */
 bool gsd_native_in_signal_return(struct gsd_native_unwinder *unwinder, const struct gsd_native_state *state);
 
