@@ -6,6 +6,8 @@ build_packages=(gcc libc6-dev cmake ninja-build pkg-config libdw-dev libelf-dev 
 	libjansson-dev libcmocka-dev python3)
 test_packages=("${build_packages[@]}" clang libclang-rt-14-dev binutils python3-jsonschema gdb zsh fish strace
 	util-linux procps chromium)
+# What only `tools/test --long` needs: systemd and cron, which its tests start in namespaces of their own.
+long_packages=(systemd cron)
 
 as_root() {
 	if [[ $(id -u) == 0 ]]; then
