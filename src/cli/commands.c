@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "cli/commands.h"
 
+#include <string.h>
+
 #include "cli/messages.h"
 #include "cli/outputs.h"
 #include "cli/progress.h"
@@ -116,6 +118,8 @@ static bool check_run(struct invocation *invocation)
 					   invocation->outputs[i].path);
 		invocation->outputs[i].kind = OUTPUT_DIRECTORY;
 	}
+	if (invocation->stats_path != NULL && strcmp(invocation->stats_path, "-") == 0)
+		return usage_error("--stats -: standard output is the command's");
 	return invocation->output_count == 0 || outputs_decide(invocation);
 }
 

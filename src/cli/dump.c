@@ -63,18 +63,14 @@ static void warn_of_unsettled(const struct gsd_stats *stats)
 	message_hint("each carries the label gostackdump=ambiguous: it was read while the process ran");
 }
 
-static bool is_go(const struct gsd_stats *stats)
-{
-	return *stats->go_version != '\0';
-}
-
 static void warn_of_marked(const struct gsd_stats *stats)
 {
 	uint64_t unreadable = stats->unreadable - stats->unread_running;
 	uint64_t of_labels = stats->ambiguous - stats->unsettled;
 	if (unreadable > 0) {
 		message("the stacks of %" PRIu64 " of %" PRIu64 " %s could not be read", unreadable,
-			is_go(stats) ? stats->goroutines : stats->threads, is_go(stats) ? "goroutines" : "threads");
+			stats_is_go(stats) ? stats->goroutines : stats->threads,
+			stats_is_go(stats) ? "goroutines" : "threads");
 		message_hint("each stands in the output as gostackdump.unreadable:REASON");
 	}
 	warn_of_unsettled(stats);
@@ -99,14 +95,14 @@ static void print_moment(FILE *stream, const struct gsd_stats *stats)
 /* What was captured, and of what. */
 static void print_subject(FILE *stream, const struct gsd_stats *stats, size_t selected)
 {
-	uint64_t count = is_go(stats) ? stats->goroutines : stats->threads;
-	if (is_go(stats) && selected != stats->goroutines)
+	uint64_t count = stats_is_go(stats) ? stats->goroutines : stats->threads;
+	if (stats_is_go(stats) && selected != stats->goroutines)
 		fprintf(stream, "%zu of ", selected);
-	fprintf(stream, "%" PRIu64 " %s%s of %s (", count, is_go(stats) ? "goroutine" : "thread", count == 1 ? "" : "s",
-		program_name(stats));
+	fprintf(stream, "%" PRIu64 " %s%s of %s (", count, stats_is_go(stats) ? "goroutine" : "thread",
+		count == 1 ? "" : "s", program_name(stats));
 	if (stats->pid != 0)
 		fprintf(stream, "pid %" PRIu64 ", ", stats->pid);
-	fprintf(stream, "%s), ", is_go(stats) ? stats->go_version : "not a Go program");
+	fprintf(stream, "%s), ", stats_is_go(stats) ? stats->go_version : "not a Go program");
 }
 
 /* What it cost the process. */
@@ -116,7 +112,7 @@ static void print_pause(FILE *stream, const struct gsd_stats *stats)
 		fprintf(stream, "not paused");
 	else if (stats->threads == 0)
 		fprintf(stream, "paused %.2f ms in vain", (double)stats->pause_ns / 1e6);
-	else if (!is_go(stats))
+	else if (!stats_is_go(stats))
 		fprintf(stream, "paused %.2f ms", (double)stats->pause_ns / 1e6);
 	else
 		fprintf(stream, "%" PRIu64 " thread%s paused %.2f ms", stats->threads, stats->threads == 1 ? "" : "s",
@@ -156,24 +152,6 @@ static void summarize(const struct invocation *invocation, const struct gsd_stat
 	free(text);
 }
 
-static void say_details(const struct gsd_stats *stats)
-{
-	message_hint("program %s", stats->exe);
-	if (is_go(stats))
-		message_hint("layouts from %s, goroutines from %s, mode %s", stats->layout_source, stats->allgs_source,
-			     stats->mode);
-	message_hint("preparing %.1f ms, capturing %.1f ms, in all %.1f ms; processor %.1f ms",
-		     (double)stats->prepare_ns / 1e6, (double)stats->capture_ns / 1e6, (double)stats->total_ns / 1e6,
-		     (double)stats->cpu_ns / 1e6);
-	message_hint("%" PRIu64 " stops, %.2f ms in all; read %.1f MiB, peak memory %.1f MiB", stats->stops,
-		     (double)stats->pause_total_ns / 1e6, (double)stats->bytes_read / 1048576,
-		     (double)stats->rss_peak_bytes / 1048576);
-	if (is_go(stats))
-		message_hint("%" PRIu64 " frames: %" PRIu64 " by table, %" PRIu64 " by frame pointer; %" PRIu64
-			     " goroutines on which they disagree",
-			     stats->frames, stats->unwind_table, stats->unwind_fp, stats->unwind_disagreements);
-}
-
 static void write_outputs(const struct invocation *invocation, struct gsd_capture *capture, char **places,
 			  FILE *stats_stream, struct result *result)
 {
@@ -197,7 +175,7 @@ static void write_outputs(const struct invocation *invocation, struct gsd_captur
 	if (!invocation->quiet && result->written > 0)
 		summarize(invocation, stats, gsd_capture_goroutine_count(capture), places, written);
 	if (invocation->verbose)
-		say_details(stats);
+		stats_say_details(stats);
 	free(written);
 }
 

@@ -444,8 +444,10 @@ const struct option_row option_table[] = {
 	 "a report on a terminal shows every group and whole stacks, not only what one screen holds"},
 	{OPTION_RUNTIME_FRAMES, "runtime-frames", NULL, GROUP_OUTPUT, COMMAND_DUMP | COMMAND_RUN | COMMAND_DIFF,
 	 take_runtime_frames, "a report shows the frames of the runtime, too"},
-	{OPTION_STATS, "stats", "FILE", GROUP_OUTPUT, COMMAND_DUMP, take_stats,
-	 "write what each capture cost and how it was made, one JSON object a line; - is standard output"},
+	{OPTION_STATS, "stats", "FILE", GROUP_OUTPUT, COMMAND_CAPTURES, take_stats,
+	 "write what each capture cost and how it was made, one JSON object a line; - is standard output. watch and "
+	 "run "
+	 "add to what is in the file"},
 	{OPTION_JSON, "json", NULL, GROUP_OUTPUT, COMMAND_PS, take_json, "one JSON object a process, a line each"},
 	{OPTION_KEEP, "keep", "N", GROUP_KEEP, COMMAND_WATCH, take_keep,
 	 "keep the newest N captures of each program name in the directory"},
@@ -472,7 +474,7 @@ const struct option_row option_table[] = {
 	 "no summary; errors and warnings only"},
 	{OPTION_LOG_FORMAT, "log-format", "plain|json", GROUP_MESSAGES, COMMAND_WATCH, take_log_format,
 	 "how the log on standard error is written (default plain)"},
-	{'v', "verbose", NULL, GROUP_MESSAGES, COMMAND_DUMP, take_verbose,
+	{'v', "verbose", NULL, GROUP_MESSAGES, COMMAND_CAPTURES, take_verbose,
 	 "also say how the runtime was found and where the time went"},
 	{OPTION_PROGRESS, "progress", NULL, GROUP_MESSAGES, COMMAND_DUMP, take_progress,
 	 "show on a terminal from the start how far the work is; without it, when it lasts over half a second"},

@@ -174,3 +174,50 @@ char *output_place(const struct output *output, const struct origin *origin)
 	free(path);
 	return NULL;
 }
+
+/* Tries it: rights are not all that it takes. 0 or why not. */
+static int try_file_in(const char *directory)
+{
+	char *path;
+	if (asprintf(&path, "%s/.gostackdump-XXXXXX.tmp", directory) < 0)
+		return ENOMEM;
+	int descriptor = mkostemps(path, 4, O_CLOEXEC);
+	int errnum = descriptor >= 0 ? 0 : errno;
+	if (descriptor >= 0) {
+		close(descriptor);
+		unlink(path);
+	}
+	free(path);
+	return errnum == ENOSPC || errnum == EDQUOT ? 0 : errnum;
+}
+
+/* The same for a directory that is not there: what is there of its path is where it would be made. */
+static int try_directory_in(const char *path)
+{
+	char *rest = strdup(path), *parent = rest;
+	int errnum = rest != NULL ? ENOENT : ENOMEM;
+	while (errnum == ENOENT && strcmp(parent, ".") != 0 && strcmp(parent, "/") != 0) {
+		parent = dirname(parent);
+		errnum = faccessat(AT_FDCWD, parent, W_OK | X_OK, AT_EACCESS) == 0 ? 0 : errno;
+	}
+	free(rest);
+	return errnum;
+}
+
+bool places_check(const struct invocation *invocation)
+{
+	for (size_t i = 0; i < invocation->output_count; i++) {
+		const char *path = invocation->outputs[i].path;
+		struct stat status;
+		bool there = stat(path, &status) == 0;
+		int errnum = there && !S_ISDIR(status.st_mode) ? ENOTDIR
+			     : there                           ? try_file_in(path)
+							       : try_directory_in(path);
+		if (errnum == 0)
+			continue;
+		message_errno(errnum, there ? "write files into %s" : "make the directory %s", path);
+		message_hint("%s", gsd_write_hint(errnum));
+		return false;
+	}
+	return true;
+}

@@ -28,5 +28,10 @@ bool place_is_device(const char *path);
 bool place_check_directory(const char *path);
 /** Advises on something that could not be made in a directory that is there. ENOENT: it takes none, as /proc. */
 void place_hint_not_made(int errnum);
+/**
+ * Whether files can be made in the directories of the outputs, or these directories where they are not there yet: for
+ * commands that write much later. A disk that is full now is no reason against it. False after a message.
+ */
+bool places_check(const struct invocation *invocation);
 
 #endif

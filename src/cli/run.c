@@ -14,6 +14,7 @@
 #include "cli/messages.h"
 #include "cli/outputs.h"
 #include "cli/place.h"
+#include "cli/stats.h"
 #include "cli/values.h"
 
 #define DEFAULT_GRACE_NS     UINT64_C(10000000000)
@@ -231,6 +232,9 @@ static void dump(void *context, enum run_occasion occasion, uint64_t elapsed_ns,
 		else
 			print_report(invocation, captured[i].capture);
 		write_files(invocation, &captured[i]);
+		(void)stats_append(invocation->stats_path, gsd_capture_stats(captured[i].capture));
+		if (invocation->verbose)
+			stats_say_details(gsd_capture_stats(captured[i].capture));
 		gsd_capture_destroy(captured[i].capture);
 	}
 	free(captured);
@@ -250,6 +254,8 @@ enum status run_run(const struct invocation *invocation)
 		.shown_size = invocation->run.shown_size,
 		.max_pause_ns = invocation->capture.max_pause_ns != 0 ? invocation->capture.max_pause_ns
 								      : DEFAULT_MAX_PAUSE_NS};
+	if (!places_check(invocation) || !stats_check(invocation->stats_path))
+		return (enum status)RUN_FAILED;
 	const struct run_hooks hooks = {.dump = dump, .say = say, .context = (void *)(uintptr_t)invocation};
 	return (enum status)run_command(&plan, &hooks);
 }

@@ -301,11 +301,14 @@ static bool write_all_outputs(const struct watch *watch, struct followed *follow
 	bool odd = stats_partial(stats);
 	if (good > 0 && (!invocation->quiet || odd))
 		log_capture(watch, followed, stats, places, written);
+	if (invocation->verbose)
+		stats_say_details(stats);
+	bool counted = stats_append(invocation->stats_path, stats);
 	for (size_t i = 0; places != NULL && i < count; i++)
 		free(places[i]);
 	free(places);
 	free(written);
-	return good == count;
+	return counted && good == count;
 }
 
 /* Something of a process could not be done. Said once for one that is watched because of its name. */
@@ -563,6 +566,8 @@ enum status watch_run(const struct invocation *invocation)
 {
 	struct watch watch = {.invocation = invocation};
 	messages_timed(invocation->json);
+	if (!places_check(invocation) || !stats_check(invocation->stats_path))
+		return STATUS_NOTHING;
 	allow_descriptors();
 	if (!ticker_open(&watch.ticker, invocation->watch.every_ns)) {
 		message_errno(errno, "make a clock that ticks");

@@ -145,6 +145,24 @@ class TimeUp(RunTestCase):
         names = sorted(os.listdir(dumps))
         self.assertEqual([".pb.gz", ".txt"], sorted(name[name.index(".sample-server.") + 15:].lstrip("0123456789") for name in names))
 
+    def test_what_the_captures_cost_is_added_to_a_file(self):
+        stats = self.directory / "stats"
+        stats.write_text("{}\n")
+        status, _, err = self.done("--timeout", "2s", "-v", "--stats", stats, "--", sample_server(), stdin=self.open_input())
+        self.assertEqual(124, status)
+        self.assertIn("  layouts from ", err)
+        self.assertEqual(["{}", '{"schema":1'], [line.split(",")[0] for line in stats.read_text().splitlines()])
+
+    def test_a_directory_that_cannot_be_written_is_said_before_the_command_is_started(self):
+        (self.directory / "file").write_text("")
+        for place in (self.directory / "file", self.directory / "file/new"):
+            status, out, err = self.done("-o", place, "--", "echo", "started")
+            self.assertEqual((125, b""), (status, out))
+            self.assertIn(str(place), err)
+            self.assertEqual(2, len(err.splitlines()), err)
+        status, out, err = self.done("--stats", self.directory, "--", "echo", "started")
+        self.assertEqual((125, b""), (status, out))
+
     def test_a_stop_by_this_process_itself_where_only_ancestors_may(self):
         """As under Yama's ptrace_scope 1; what the keeper does then is done here because the environment says so."""
         status, _, err = self.done("--timeout", "2s", "--", sample_server(), stdin=self.open_input(),
@@ -319,6 +337,7 @@ class Usage(RunTestCase):
             (["--signal", "NONE", "--", "true"], "--signal 'NONE'"),
             (["-o", "-", "--", "true"], "into a directory"),
             (["-p", "1", "--", "true"], "--pid does not belong"),
+            (["--stats", "-", "--", "true"], "--stats -"),
         ):
             with self.subTest(arguments=arguments):
                 status, out, err = self.done(*arguments)

@@ -128,6 +128,36 @@ class Ticks(WatchTestCase):
         self.assertEqual(1, watch.end()[0])
         self.files()
 
+    def test_what_captures_cost_is_added_to_a_file(self):
+        target = self.server()
+        stats = self.directory / "stats"
+        for expected in (1, 2):
+            result = run("watch", "-p", target.pid, "--once", "-v", "--stats", stats, "-o", self.dumps)
+            self.assert_status(0, result)
+            self.assertIn("  layouts from ", result.err)
+            lines = [json.loads(line) for line in stats.read_text().splitlines()]
+            self.assertEqual([(target.pid, "atomic")] * expected, [(line["pid"], line["mode"]) for line in lines])
+        stats.unlink()
+        stats.mkdir()
+        result = run("watch", "-p", target.pid, "--once", "--stats", stats, "-o", self.dumps)
+        self.assert_status(2, result)
+        self.assertEqual(2, len(self.files()))
+
+    def test_a_directory_that_cannot_be_written_is_said_at_once(self):
+        target = self.server()
+        readonly = self.directory / "readonly"
+        readonly.mkdir()
+        subprocess.run(["mount", "-t", "tmpfs", "-o", "ro", "tmpfs", readonly], check=True)
+        self.addCleanup(subprocess.run, ["umount", readonly], check=True)
+        (self.directory / "file").write_text("")
+        for place, named in ((readonly, "write files into "), (readonly / "new/er", "make the directory "),
+                             (self.directory / "file", "write files into ")):
+            with self.subTest(place=place):
+                result = run("watch", "-p", target.pid, "--every", "1h", "--on", "goroutines>1000000", "-o", place)
+                self.assert_status(2, result)
+                self.assertIn("cannot %s%s: " % (named, place), result.err)
+                self.assertEqual(2, len(result.err.splitlines()), result.err)
+
     def test_the_form_for_cron_is_silent(self):
         target = self.server()
         result = run("watch", "-p", target.pid, "--once", "-q", "-o", self.dumps)
@@ -321,7 +351,6 @@ class Usage(TestCase):
             (["-p", "1", "--once", "-o", "d", "--max-disk", "5X"], "--max-disk '5X'"),
             (["-p", "1", "--once", "-o", "d", "--keep-for", "7d"], "--keep-for '7d'"),
             (["-p", "1", "--once", "-o", "d", "--on", "threads>5"], "--on 'threads>5'"),
-            (["-p", "1", "--once", "-o", "d", "--stats", "f"], "--stats does not belong"),
             (["-p", "1", "--once", "-o", "d", "--log-format", "xml"], "--log-format 'xml'"),
         ):
             with self.subTest(arguments=arguments):
