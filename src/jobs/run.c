@@ -111,33 +111,65 @@ static void become_command(const struct run *run, int failure)
 	_exit(RUN_FAILED);
 }
 
+/* What the command's process and the keeper tell each other before there is a command. */
+struct start {
+	int go[2];      /* ends when the keeper is ready: from then on it has got what the command has got */
+	int failure[2]; /* why it could not be executed; ends when it was */
+};
+
+static bool open_start(struct start *start)
+{
+	if (pipe2(start->go, O_CLOEXEC) != 0)
+		return false;
+	if (pipe2(start->failure, O_CLOEXEC) == 0)
+		return true;
+	close(start->go[0]);
+	close(start->go[1]);
+	return false;
+}
+
+/* In the child. A signal that comes before the command can take it stays pending, and is one with what is handed on. */
+static void wait_for_keeper(const struct start *start)
+{
+	char byte;
+	close(start->failure[0]);
+	close(start->go[1]);
+	while (read(start->go[0], &byte, 1) < 0 && errno == EINTR)
+		;
+}
+
+/* Why the command could not be executed; 0: it is. */
+static int let_go(const struct start *start)
+{
+	int errnum = 0;
+	ssize_t got;
+	close(start->failure[1]);
+	close(start->go[0]);
+	close(start->go[1]);
+	do
+		got = read(start->failure[0], &errnum, sizeof errnum);
+	while (got < 0 && errno == EINTR);
+	close(start->failure[0]);
+	return got == sizeof errnum ? errnum : 0;
+}
+
 /* 0, or the status to exit with. */
 static int start_command(struct run *run)
 {
-	int failure[2];
-	int errnum = 0;
-	if (pipe2(failure, O_CLOEXEC) != 0) {
-		say(run, "cannot start %s: %s", run->plan->command[0], strerror(errno));
-		return RUN_FAILED;
-	}
+	struct start start;
 	run->started_ns = clock_ns(CLOCK_MONOTONIC);
-	run->command = fork();
-	if (run->command > 0)
-		relay_begin();
-	if (run->command == 0) {
-		close(failure[0]);
-		become_command(run, failure[1]);
-	}
-	close(failure[1]);
-	ssize_t got = run->command < 0 ? 0 : read(failure[0], &errnum, sizeof errnum);
-	while (got < 0 && errno == EINTR)
-		got = read(failure[0], &errnum, sizeof errnum);
-	close(failure[0]);
+	run->command = open_start(&start) ? fork() : -1;
 	if (run->command < 0) {
 		say(run, "cannot start %s: %s", run->plan->command[0], strerror(errno));
 		return RUN_FAILED;
 	}
-	if (got != sizeof errnum)
+	if (run->command == 0) {
+		wait_for_keeper(&start);
+		become_command(run, start.failure[1]);
+	}
+	relay_begin();
+	int errnum = let_go(&start);
+	if (errnum == 0)
 		return 0;
 	waitpid(run->command, NULL, 0);
 	say(run, "cannot start %s: %s", run->plan->command[0], strerror(errnum));
