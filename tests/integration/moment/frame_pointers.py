@@ -10,6 +10,7 @@ All addresses are of real frames, with those of wrappers that the compiler made 
 be what was interrupted as well as any other function, and then hides who called it.
 """
 
+import itertools
 import re
 import subprocess
 
@@ -38,7 +39,7 @@ PROLOGUE_WITHIN = 64
 
 
 class Flow:
-    """The state before each instruction of a function, along all of its jumps."""
+    """The states that can be before each instruction of a function, along all of its jumps."""
 
     def __init__(self, name, code):
         self.name, self.code = name, code
@@ -51,7 +52,7 @@ class Flow:
             self._spread(begin)
             # What no jump leads to is reached through a table, from the middle of the function.
             rest = [address for address in code if address not in self.states]
-            begin = [(rest[0], OWN if OWN in self.states.values() else CALLER)] if rest else []
+            begin = [(rest[0], OWN if any(OWN in found for found in self.states.values()) else CALLER)] if rest else []
 
     def _spread(self, begin):
         """What stands behind a call comes last and never counts against a jump: the call may be one that does not return."""
@@ -59,11 +60,10 @@ class Flow:
         while begin or behind_calls:
             surely = len(begin) > 0
             address, state = begin.pop() if surely else behind_calls.pop()
-            if address in self.states:
-                if surely and self.states[address] != state:
-                    self.states[address] = NONE
+            found = self.states.setdefault(address, set())
+            if state in found or (found and not surely):
                 continue
-            self.states[address] = state
+            found.add(state)
             text = self.code[address]
             state = self._changed(text, state)
             jump = JUMP.match(text)
@@ -101,17 +101,18 @@ class FramePointers:
     # ---- one instruction ----
 
     def at(self, address):
-        """Whose frame bp points to before the instruction that an address lies in."""
+        """Whose frame bp can point to before the instruction that an address lies in: mostly one state. Assembly with a loop
+        that uses bp for something else has two, where the loop may have run or not."""
         function = self.executable.function(address)
         if function is None:
-            return NONE
+            return {NONE}
         if self._is_call_in_body(function, address):
-            return OWN
+            return {OWN}
         if function.entry not in self.functions:
             self.functions[function.entry] = self._follow(function)
         states = self.functions[function.entry]
         starts = [start for start in states if start <= address]
-        return states[max(starts)] if starts else NONE
+        return states[max(starts)] if starts else {NONE}
 
     def _is_call_in_body(self, function, address):
         """Whether it is a call behind a usual prologue, as most frames are, and not that of more stack."""
@@ -132,8 +133,12 @@ class FramePointers:
     # ---- a stack ----
 
     def shows(self, whole):
-        """The addresses that a walk by frame pointers gives of a stack, each as it is shown; None: it cannot get to the end."""
-        states = [self._of_frame(whole, i) for i in range(len(whole))]
+        """The stacks that a walk by frame pointers can give of a whole one, addresses as they are shown: one, as a rule; none
+        where it cannot get to the end."""
+        possible = itertools.product(*(sorted(self._of_frame(whole, i)) for i in range(len(whole))))
+        return [stack for states in possible if (stack := self._shows(whole, states)) is not None]
+
+    def _shows(self, whole, states):
         if set(states) != {CALLER}:
             return self._follow_frames(whole, states)
         # There is no frame pointer yet, or no more: our walk sees then that the return address is that of goexit.

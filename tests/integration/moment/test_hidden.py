@@ -71,12 +71,12 @@ def check(held, wrapper, rules, at, place):
     names = held.names(held.whole)
     if names[names.index(wrapper) - 1:] != [PREEMPT, wrapper, DEFERS] or names.index(wrapper) > 2:
         raise hold.Failed(f"{where}: {names}")
-    injected_has_frame = rules.at(held.whole[names.index(PREEMPT)]) == frame_pointers.OWN
-    wrapper_has_frame = rules.at(at.address) == frame_pointers.OWN
-    innermost_has_frame = names[0] == PREEMPT or rules.at(held.whole[0]) == frame_pointers.OWN
+    injected_has_frame = rules.at(held.whole[names.index(PREEMPT)]) == {frame_pointers.OWN}
+    wrapper_has_frame = rules.at(at.address) == {frame_pointers.OWN}
+    innermost_has_frame = names[0] == PREEMPT or rules.at(held.whole[0]) == {frame_pointers.OWN}
     hidden = ([PREEMPT] if not innermost_has_frame else []) + ([wrapper] if not injected_has_frame else []) + \
         ([DEFERS] if not wrapper_has_frame else [])
-    if held.names(held.shown) != [name for name in names if name not in hidden] or held.shown != rules.shows(held.whole):
+    if held.names(held.shown) != [name for name in names if name not in hidden] or [held.shown] != rules.shows(held.whole):
         raise hold.Failed(f"{where}: frame pointers show {held.names(held.shown)}, hidden should be {hidden}")
     return tuple(hidden)
 
