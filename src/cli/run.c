@@ -52,26 +52,10 @@ static struct gsd_error *capture_process(const struct invocation *invocation, pi
 	return gsd_capture_process(pid, &options, capture_ret);
 }
 
-static bool is_below(const struct processes *tree, const struct process *process, pid_t ancestor)
-{
-	for (size_t steps = 0; steps < tree->count; steps++) {
-		if (process->parent == ancestor)
-			return true;
-		const struct process *parent = NULL;
-		for (size_t i = 0; i < tree->count; i++)
-			if (tree->items[i].pid == process->parent)
-				parent = &tree->items[i];
-		if (parent == NULL)
-			return false;
-		process = parent;
-	}
-	return false;
-}
-
 static bool has_go_below(const struct processes *tree, const struct captured *captured, size_t count, pid_t pid)
 {
 	for (size_t i = 0; i < count; i++)
-		if (captured[i].go && is_below(tree, captured[i].process, pid))
+		if (captured[i].go && process_descends(tree, captured[i].process, pid))
 			return true;
 	return false;
 }

@@ -175,7 +175,7 @@ static const struct process *find(const struct processes *processes, pid_t pid)
 }
 
 /* The list is no single moment: a line of parents may break, or go in a circle. */
-static bool descends(const struct processes *processes, const struct process *process, pid_t root)
+bool process_descends(const struct processes *processes, const struct process *process, pid_t root)
 {
 	for (size_t steps = 0; process != NULL && steps <= processes->count; steps++) {
 		if (process->parent == root)
@@ -190,7 +190,7 @@ void processes_keep_descendants(struct processes *processes, pid_t root)
 	bool *keeps = calloc(processes->count + 1, sizeof *keeps);
 	size_t kept = 0;
 	for (size_t i = 0; keeps != NULL && i < processes->count; i++)
-		keeps[i] = descends(processes, &processes->items[i], root);
+		keeps[i] = process_descends(processes, &processes->items[i], root);
 	for (size_t i = 0; i < processes->count; i++) {
 		if (keeps != NULL && keeps[i])
 			processes->items[kept++] = processes->items[i];

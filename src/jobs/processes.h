@@ -32,6 +32,8 @@ bool processes_list(struct processes *processes_ret);
 bool processes_list_ended(struct processes *processes_ret);
 void processes_free(struct processes *processes);
 
+/** Whether the line of parents of @p process leads to @p root, as far as @p processes tell. */
+bool process_descends(const struct processes *processes, const struct process *process, pid_t root);
 /** Those of @p processes whose line of parents leads to @p root, in order of pid; takes them out of it. */
 void processes_keep_descendants(struct processes *processes, pid_t root);
 
