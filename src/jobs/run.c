@@ -301,7 +301,8 @@ static int keep(struct run *run)
 {
 	struct idleness idleness = {.since_ns = run->started_ns, .last_look_ns = run->started_ns};
 	struct pollfd sources[] = {{.fd = run->children, .events = POLLIN},
-				   {.fd = run->relay.reading, .events = POLLIN}};
+				   {.fd = run->relay.reading, .events = POLLIN},
+				   {.fd = run->relay.own, .events = POLLIN}};
 	while (!run->ended) {
 		uint64_t now = clock_ns(CLOCK_MONOTONIC);
 		bool timeout = is_time_up(run, now);
@@ -311,7 +312,7 @@ static int keep(struct run *run)
 			end_tree(run, run->command);
 			return RUN_TIME_UP;
 		}
-		if (poll(sources, 2, wait_ms(run, &idleness, now)) <= 0)
+		if (poll(sources, 3, wait_ms(run, &idleness, now)) <= 0)
 			continue;
 		drain_ends(run);
 		(void)tree_reap(run->command, note_end, run);
@@ -319,6 +320,8 @@ static int keep(struct run *run)
 			end_tree(run, run->command);
 			return RUN_FAILED;
 		}
+		if (sources[1].revents == 0 && sources[2].revents != 0)
+			relay_ask(&run->relay);
 	}
 	end_rest(run);
 	return exit_status(run->wait_status);
@@ -336,9 +339,8 @@ static void take_other_name(const struct run *run)
 
 static int keeper_main(struct run *run)
 {
-	relay_keep(&run->relay);
 	take_other_name(run);
-	if (!listen_for_ends(run) || !tree_adopt_orphans()) {
+	if (!relay_keep(&run->relay) || !listen_for_ends(run) || !tree_adopt_orphans()) {
 		say(run, "cannot watch over the command: %s", strerror(errno));
 		return RUN_FAILED;
 	}
@@ -369,13 +371,14 @@ static int guard(struct run *run, pid_t keeper)
 {
 	struct pollfd sources[] = {{.fd = run->children, .events = POLLIN},
 				   {.fd = run->relay.taken, .events = POLLIN},
+				   {.fd = run->relay.question, .events = POLLIN},
 				   {.fd = run->waker, .events = POLLIN}};
 	uint64_t count;
 	uint64_t since = 0; /* when it was seen that a dump is made */
 	while (!run->ended) {
 		bool dumping = atomic_load(&run->shared->dumping);
 		since = !dumping ? 0 : since != 0 ? since : clock_ns(CLOCK_MONOTONIC);
-		(void)poll(sources, 3, dumping ? GUARD_MS : -1);
+		(void)poll(sources, 4, dumping ? GUARD_MS : -1);
 		drain_ends(run);
 		(void)tree_reap(keeper, note_end, run);
 		relay_pass(&run->relay);

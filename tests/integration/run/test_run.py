@@ -2,6 +2,7 @@
 """gostackdump run: streams, statuses, signals, and that nothing of the tree is left, whoever dies."""
 
 import os
+import pathlib
 import pty
 import re
 import select
@@ -108,16 +109,38 @@ class Signals(RunTestCase):
                 self.assertEqual((9, b"got %s\n" % name.encode(), ""), run.end())
 
     def test_usr1_reports_and_nothing_else(self):
-        run = self.ready("-o", self.directory / "dumps", "--", sample_server(), stdin=subprocess.PIPE)
-        run.process.send_signal(signal.SIGUSR1)
-        err = b""
-        while b"wrote " not in err:
-            err += os.read(run.process.stderr.fileno(), 65536)
-        self.assertIn(b"main.(*shop).orderWorker", err)
+        self.dumps_after(lambda run: run.process.send_signal(signal.SIGUSR1))
+
+    def test_usr1_from_the_command_to_its_parent_reports(self):
+        self.dumps_after(lambda run: os.kill(self.keeper(run), signal.SIGUSR1))
+
+    def test_usr1_to_the_group_reports_once(self):
+        self.dumps_after(lambda run: os.killpg(run.pid, signal.SIGUSR1))
+
+    @staticmethod
+    def keeper(run):
+        return int(pathlib.Path("/proc/%d/task/%d/children" % (run.pid, run.pid)).read_text())
+
+    def dumps_after(self, ask):
+        """Asks once; what else came of it would be done before the keeper is asked by itself."""
+        run = self.ready("-o", self.directory / "dumps", "--", sample_server(), stdin=subprocess.PIPE, process_group=0)
+        ask(run)
+        self.assertIn(b"main.(*shop).orderWorker", self.until_written(run))
         self.assertEqual(1, len(os.listdir(self.directory / "dumps")))
+        os.kill(self.keeper(run), signal.SIGUSR1)
+        self.until_written(run)
         run.process.stdin.close()
         run.process.stdin = None
-        self.assertEqual(0, run.end()[0])
+        status, _, err = run.end()
+        self.assertEqual((0, ""), (status, err))
+        self.assertEqual(2, len(os.listdir(self.directory / "dumps")))
+
+    @staticmethod
+    def until_written(run):
+        err = b""
+        while b"wrote " not in err or not err.endswith(b"\n"):
+            err += os.read(run.process.stderr.fileno(), 65536)
+        return err
 
     def ready(self, *arguments, **how):
         run = self.run_command(*arguments, **how)

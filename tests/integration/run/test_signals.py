@@ -91,15 +91,45 @@ class Once(SignalTestCase):
                 os.kill(pid, signal.SIGTERM)
             self.assertEqual({signal.SIGTERM: 1}, self.counts())
 
-    def test_sent_to_the_keeper_alone_is_not_for_the_command(self):
+    def test_sent_to_the_keeper_alone(self):
+        """As a command does that signals its parent."""
         self.count()
-        keeper = int(pathlib.Path("/proc/%d/stat" % self.pid).read_text().rsplit(")")[1].split()[1])
-        os.kill(keeper, signal.SIGTERM)
-        self.assertEqual({}, self.counts())
-        os.kill(self.run.pid, signal.SIGTERM)  # from the same sender: no sign of a group
-        self.assertLessEqual(sum(self.counts().values()), 1)
-        os.kill(self.run.pid, signal.SIGTERM)
-        self.assertEqual({signal.SIGTERM: 1}, self.counts())
+        keeper = self.keeper()
+        for number in HANDED_ON:
+            with self.subTest(signal=number):
+                os.kill(keeper, number)
+                self.assertEqual({number: 1}, self.counts_of_keeper(keeper, number))
+
+    def test_sent_to_the_keeper_alone_and_to_the_group(self):
+        self.count()
+        keeper = self.keeper()
+        for _ in range(20):
+            os.kill(keeper, signal.SIGTERM)
+            os.killpg(self.run.pid, signal.SIGUSR2)
+            self.assertEqual({signal.SIGTERM: 1, signal.SIGUSR2: 1}, self.counts_of_keeper(keeper, signal.SIGTERM))
+            os.kill(self.run.pid, signal.SIGTERM)
+            self.assertEqual({signal.SIGTERM: 1}, self.counts())
+
+    def keeper(self):
+        return int(pathlib.Path("/proc/%d/stat" % self.pid).read_text().rsplit(")")[1].split()[1])
+
+    def counts_of_keeper(self, keeper, number):
+        """Since the last time, up to signal number, which only the keeper got, and to another that came there later."""
+        total = self.until(number)
+        last = signal.SIGWINCH if number != signal.SIGWINCH else signal.SIGURG
+        os.kill(keeper, last)
+        for counted, times in self.until(last).items():
+            total[counted] = total.get(counted, 0) + times
+        del total[last]
+        return total
+
+    def until(self, number):
+        total = {}
+        deadline = time.monotonic() + TIMEOUT
+        while number not in total and time.monotonic() < deadline:
+            for counted, times in self.counts().items():
+                total[counted] = total.get(counted, 0) + times
+        return total
 
     def test_named_by_pkill(self):
         """The processes of run are one for whoever names them, and the command hears of it."""
