@@ -20,7 +20,7 @@ static bool is_one_of(const char *text, const char *const *words)
 
 static enum values values_of(const struct option_row *row)
 {
-	static const char *const files[] = {"FILE", "PATH", "DIR", "[FORMAT:]PATH", NULL};
+	static const char *const files[] = {"FILE", "PATH", "DIR", "[FORMAT:]PATH", "[FORMAT:]DIR", NULL};
 	if (row->argument == NULL)
 		return VALUES_NONE;
 	if (is_one_of(row->argument, files))

@@ -81,9 +81,9 @@ static bool write_output(const struct invocation *invocation, const struct outpu
 static void say_condition(const struct series *series, const struct condition *condition)
 {
 	if (series->comm != NULL)
-		message("%s %llu: %s", series->comm, (unsigned long long)series->pid, condition->text);
+		message("%s %llu: %s holds", series->comm, (unsigned long long)series->pid, condition->text);
 	else
-		message("%s", condition->text);
+		message("%s holds", condition->text);
 }
 
 /* Whether one of the conditions holds; each that does is said. */

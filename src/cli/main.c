@@ -68,6 +68,15 @@ static char **copy_arguments(int argc, char **argv, size_t *bytes_ret)
 	return copy;
 }
 
+/* Where the options are that were not understood: those of watch are not in the help of dump, the default command. */
+static void hint_at_help(const struct command_row *command)
+{
+	if (command == NULL || command == command_table)
+		message_hint("'gostackdump --help' lists the options and commands");
+	else
+		message_hint("'gostackdump %s --help' lists the options", command->name);
+}
+
 int main(int argc, char **argv)
 {
 	size_t argument_bytes;
@@ -86,7 +95,7 @@ int main(int argc, char **argv)
 	invocation.run.ignores_sigpipe = ignores_sigpipe;
 	invocation.run.ignores_sigxfsz = ignores_sigxfsz;
 	if (!understood)
-		message_hint("'gostackdump --help' lists the options");
+		hint_at_help(invocation.command);
 	else if (invocation.show != SHOW_NOTHING)
 		status = show(&invocation);
 	else

@@ -387,16 +387,18 @@ static bool take_manual(struct invocation *invocation, const char *argument)
 }
 
 const struct option_row option_table[] = {
-	{'p', "pid", "PID", GROUP_TARGET, COMMAND_DUMP | COMMAND_WATCH, take_pid,
+	{'p', "pid", "PID", GROUP_TARGET, COMMAND_DUMP, take_pid,
 	 "the process; repeatable, then -o names a directory or contains %p"},
+	{'p', "pid", "PID", GROUP_TARGET, COMMAND_WATCH, take_pid, "the process, until it ends; repeatable"},
 	{OPTION_CORE, "core", "FILE", GROUP_TARGET, COMMAND_DUMP, take_core,
 	 "a core of the process: the kernel's, gcore's or delve's"},
 	{OPTION_FROM, "from", "FILE", GROUP_TARGET, COMMAND_DUMP, take_from,
 	 "a capture that -f raw has written earlier, here or elsewhere; - is standard input"},
-	{OPTION_EXE, "exe", "PATH", GROUP_TARGET, COMMAND_DUMP | COMMAND_DIFF, take_exe,
-	 "with --core, --from and raw captures: the program or a library of it, or a directory that is searched for "
-	 "them by build "
-	 "id; "
+	{OPTION_EXE, "exe", "PATH", GROUP_TARGET, COMMAND_DUMP, take_exe,
+	 "with --core and --from: the program or a library of it, or a directory that is searched for them by build "
+	 "id; repeatable. Without it they are looked for where they were"},
+	{OPTION_EXE, "exe", "PATH", GROUP_TARGET, COMMAND_DIFF, take_exe,
+	 "with raw captures: the program or a library of it, or a directory that is searched for them by build id; "
 	 "repeatable. Without it they are looked for where they were"},
 	{OPTION_NAME, "name", "COMM", GROUP_TARGET, COMMAND_WATCH, take_name,
 	 "every Go process of that name, as ps -o comm shows it, also those that start later"},
@@ -424,12 +426,17 @@ const struct option_row option_table[] = {
 	{OPTION_ON, "on", "COND", GROUP_WHEN, COMMAND_WATCH, take_on,
 	 "capture only when goroutines>N, growth>N or growth>N% (since the last capture), or age>D (the longest wait); "
 	 "repeatable: any of them. The check stops nothing"},
-	{'o', "output", "[FORMAT:]PATH", GROUP_OUTPUT, COMMAND_CAPTURES, take_output,
+	{'o', "output", "[FORMAT:]PATH", GROUP_OUTPUT, COMMAND_DUMP, take_output,
 	 "write there; repeatable: one capture, several files. The ending of PATH chooses the format unless FORMAT: "
 	 "does. - is standard output; a directory (or a path ending in /, made if missing) gets a file named after "
 	 "time, process and pid; %p in PATH becomes the pid"},
-	{'f', "format", "FORMAT", GROUP_OUTPUT, COMMAND_CAPTURES, take_format,
+	{'f', "format", "FORMAT", GROUP_OUTPUT, COMMAND_DUMP, take_format,
 	 "the format where the ending says nothing: standard output, the files of a directory, any other ending"},
+	{'o', "output", "[FORMAT:]DIR", GROUP_OUTPUT, COMMAND_WATCH | COMMAND_RUN, take_output,
+	 "write files named after time, process and pid into that directory, which is made if missing; repeatable: one "
+	 "capture in several formats. %p in DIR becomes the pid"},
+	{'f', "format", "FORMAT", GROUP_OUTPUT, COMMAND_WATCH | COMMAND_RUN, take_format,
+	 "the format of files where -o says none (default pprof)"},
 	{OPTION_NO_SYMBOLIZE, "no-symbolize", NULL, GROUP_OUTPUT, COMMAND_DUMP | COMMAND_WATCH, take_no_symbolize,
 	 "addresses instead of names, for what names them by itself: pprof then has mappings with build ids, and "
 	 "neither functions nor lines"},
@@ -444,10 +451,12 @@ const struct option_row option_table[] = {
 	 "a report on a terminal shows every group and whole stacks, not only what one screen holds"},
 	{OPTION_RUNTIME_FRAMES, "runtime-frames", NULL, GROUP_OUTPUT, COMMAND_DUMP | COMMAND_RUN | COMMAND_DIFF,
 	 take_runtime_frames, "a report shows the frames of the runtime, too"},
-	{OPTION_STATS, "stats", "FILE", GROUP_OUTPUT, COMMAND_CAPTURES, take_stats,
-	 "write what each capture cost and how it was made, one JSON object a line; - is standard output. watch and "
-	 "run "
-	 "add to what is in the file"},
+	{OPTION_STATS, "stats", "FILE", GROUP_OUTPUT, COMMAND_DUMP, take_stats,
+	 "write what each capture cost and how it was made, one JSON object a line; - is standard output"},
+	{OPTION_STATS, "stats", "FILE", GROUP_OUTPUT, COMMAND_WATCH, take_stats,
+	 "add to FILE what each capture cost and how it was made, one JSON object a line; - is standard output"},
+	{OPTION_STATS, "stats", "FILE", GROUP_OUTPUT, COMMAND_RUN, take_stats,
+	 "add to FILE what each capture cost and how it was made, one JSON object a line"},
 	{OPTION_JSON, "json", NULL, GROUP_OUTPUT, COMMAND_PS, take_json, "one JSON object a process, a line each"},
 	{OPTION_KEEP, "keep", "N", GROUP_KEEP, COMMAND_WATCH, take_keep,
 	 "keep the newest N captures of each program name in the directory"},

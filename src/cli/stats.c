@@ -94,9 +94,9 @@ void stats_say_details(const struct gsd_stats *stats)
 	message_hint("preparing %.1f ms, capturing %.1f ms, in all %.1f ms; processor %.1f ms",
 		     (double)stats->prepare_ns / 1e6, (double)stats->capture_ns / 1e6, (double)stats->total_ns / 1e6,
 		     (double)stats->cpu_ns / 1e6);
-	message_hint("%" PRIu64 " stops, %.2f ms in all; read %.1f MiB, peak memory %.1f MiB", stats->stops,
-		     (double)stats->pause_total_ns / 1e6, (double)stats->bytes_read / 1048576,
-		     (double)stats->rss_peak_bytes / 1048576);
+	message_hint("%" PRIu64 " stop%s, %.2f ms in all; read %.1f MiB, peak memory %.1f MiB", stats->stops,
+		     stats->stops == 1 ? "" : "s", (double)stats->pause_total_ns / 1e6,
+		     (double)stats->bytes_read / 1048576, (double)stats->rss_peak_bytes / 1048576);
 	if (stats_is_go(stats))
 		message_hint("%" PRIu64 " frames: %" PRIu64 " by table, %" PRIu64 " by frame pointer; %" PRIu64
 			     " goroutines on which they disagree",

@@ -411,7 +411,7 @@ static bool read_all(const struct walk *walk, const struct found *found)
 	if (found->count == 0)
 		problem_hint(walk->problem,
 			     "they are called as watch calls them, STAMP.COMM.PID, with one of the endings "
-			     ".jsonl, .goroutines.pb.gz, .gsd, .pb.gz");
+			     ".jsonl, .goroutines.pb.gz, .gsd, .pb.gz, .pprof");
 	if (walk->set->count > 1)
 		qsort(walk->set->items, walk->set->count, sizeof *walk->set->items, by_start);
 	return any;

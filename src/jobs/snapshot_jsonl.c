@@ -137,7 +137,7 @@ static bool take_capture(struct reading *reading, const json_t *object)
 		return problem_set(problem, "line %llu: a second capture begins",
 				   (unsigned long long)reading->lines.number);
 	if (number_of(object, "schema", 0) != 1)
-		return problem_set(problem, "line %llu: of its schema 1 is known, and it is another one",
+		return problem_set(problem, "line %llu: it is of another schema than 1, the only one known",
 				   (unsigned long long)reading->lines.number);
 	if (json_is_null(json_object_get(object, "go_version")))
 		return snapshot_refuse_threads(problem);

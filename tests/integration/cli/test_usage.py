@@ -141,6 +141,19 @@ class Help(TestCase):
         for part in ("Exit status:", "\n  64 ", "Examples:", "gostackdump -p 4242"):
             self.assertIn(part, text)
 
+    def test_wrong_usage_points_to_the_help_of_its_command(self):
+        for command in commands():
+            with self.subTest(command=command):
+                named = "" if command == "dump" else " " + command
+                self.assert_message(run(command, "--nonsense"), "unknown option '--nonsense'",
+                                    "  'gostackdump%s --help' lists the options" % named)
+
+    def test_the_help_of_watch_and_run_says_that_they_write_into_directories(self):
+        for command in ("watch", "run"):
+            self.assertIn("[FORMAT:]DIR", self.help(command))
+            self.assert_message(run(command, "-o", "-", *(["-p", "1", "--once"] if command == "watch" else ["--", "true"])),
+                                "into a directory")
+
     def test_every_option_in_the_help_is_understood(self):
         options = re.findall(r"(--[a-z-]+)", "\n".join(re.findall(r"^  (?:-.,|   ) --\S+", self.help(), re.M)))
         self.assertGreater(len(options), 10)

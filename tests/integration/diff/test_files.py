@@ -80,7 +80,7 @@ class Damaged(LeakerTestCase):
             (good[:-9] + b"\n", "line 2:"),
             (lines(CAPTURE), "line 1 is the last one, with 0 of 1 goroutines"),
             (lines(CAPTURE, CAPTURE, GOROUTINE), "line 2: a second capture"),
-            (lines({**CAPTURE, "schema": 2}, GOROUTINE), "line 1: of its schema 1 is known"),
+            (lines({**CAPTURE, "schema": 2}, GOROUTINE), "line 1: it is of another schema than 1"),
             (lines(CAPTURE, {**GOROUTINE, "goid": "1"}), "line 2: a goroutine without its goid"),
             (lines(CAPTURE, {"type": "goroutine", "goid": 1}), "line 2: a goroutine without its frames"),
             (lines(CAPTURE, {**GOROUTINE, "frames": [{"line": 1}]}), "line 2: frame 0 has no function"),

@@ -125,7 +125,7 @@ class Pair(LeakerTestCase):
             with self.subTest(condition=condition):
                 result = run("diff", self.path("old", ".jsonl"), self.path("new", ".jsonl"), "--fail-on", condition)
                 self.assert_status(3 if holds else 0, result)
-                self.assertEqual("gostackdump: %s\n" % condition if holds else "", result.err)
+                self.assertEqual("gostackdump: %s holds\n" % condition if holds else "", result.err)
         self.diff(".jsonl", ".jsonl", "--fail-on", "growth>1000", "--fail-on", "group>0", status=3)
 
     def test_a_condition_that_cannot_be_told_is_said(self):

@@ -64,7 +64,7 @@ class Series(LeakerTestCase):
             result = run("diff", dumps, "--fail-on", condition)
             self.assert_status(status, result)
             if status == 3:
-                self.assertRegex(result.err, r"leaker %d: %s" % (program.pid, re.escape(condition)))
+                self.assertRegex(result.err, r"leaker %d: %s holds\n" % (program.pid, re.escape(condition)))
 
     def test_a_process_that_restarts_begins_a_new_series(self):
         dumps = self.directory / "dumps"
