@@ -340,7 +340,8 @@ struct gsd_goroutine_info {
 	uint64_t address; /**< of its g in the target */
 
 	const char *state;       /**< what a person calls it: the wait reason when it has one, else the status */
-	const char *status;      /**< "runnable", "running", "syscall", "waiting", "copystack", "preempted", "leaked" */
+	const char *status;      /**< "runnable", "running", "syscall", "waiting", "copystack", "preempted", "leaked";
+				      "unknown": a number that no Go version has */
 	const char *wait_reason; /**< the runtime's words ("chan receive"); NULL when it does not wait, or has none */
 	bool wait_known;  /**< whether the runtime has noted since when it has been waiting or in its system call:
 			       it does in the first garbage collection that finds it so */
