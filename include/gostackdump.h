@@ -65,6 +65,8 @@ GSD_API void gsd_error_destroy(struct gsd_error *error);
 /** What to do when a file or descriptor cannot be written because of @p errnum, for those that write one themselves;
    what the errors of gsd_capture_write() and gsd_capture_write_file() advise. One line, never NULL. */
 GSD_API const char *gsd_write_hint(int errnum);
+/** The same for a file that cannot be opened or read. One line, never NULL. */
+GSD_API const char *gsd_read_hint(int errnum);
 
 /* ---- capturing -------------------------------------------------------------------------------------------------- */
 
@@ -181,8 +183,9 @@ GSD_API GSD_MUST_CHECK struct gsd_error *gsd_capture_load(const char *path, cons
 GSD_API GSD_MUST_CHECK struct gsd_error *gsd_capture_core(const char *path, const struct gsd_capture_options *options,
 							  struct gsd_capture **capture_ret);
 /**
- * What a person should know of @p capture, one line: that a core is cut short, or that nothing tells whether the
- * program that was found is the right one. NULL after the last; lives as long as the capture.
+ * What a person should know of @p capture, one line: that a core is cut short, that nothing tells whether the program
+ * that was found is the right one, or that gsd_capture_select() asked for ages that a core does not have. NULL after
+ * the last; lives as long as the capture.
  */
 GSD_API const char *gsd_capture_warning(const struct gsd_capture *capture, size_t index);
 /** Frees @p capture; NULL is allowed. */

@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* The rest of the public header: what is selected of a capture, and its outputs. */
+#include <string.h>
+
 #include "base/error.h"
+#include "base/read_hint.h"
 #include "capture.h"
 #include "load.h"
 #include "output/io_error.h"
@@ -18,12 +21,32 @@ const char *gsd_write_hint(int errnum)
 	return gsd_io_hint(errnum);
 }
 
+const char *gsd_read_hint(int errnum)
+{
+	return gsd_reading_hint(errnum);
+}
+
 struct gsd_error *gsd_selection_check(const struct gsd_selection *selection, bool names)
 {
 	if (selection->size < sizeof *selection)
 		return gsd_error_because(gsd_error_create(GSD_ERROR_INVALID, 0, "take a selection"),
 					 "its size field is not set");
 	return gsd_selection_examine(selection, names);
+}
+
+/* Adds that warning behind those that there are. */
+static struct gsd_error *warn_of_ages(struct gsd_capture *capture)
+{
+	size_t count = capture->warning_count;
+	const char **warnings = gsd_arena_allocate(&capture->arena, (count + 1) * sizeof *warnings);
+	if (warnings == NULL)
+		return gsd_error_no_memory();
+	if (count > 0)
+		memcpy(warnings, capture->warnings, count * sizeof *warnings);
+	warnings[count] = "a core does not say how long goroutines wait: age is neither more nor less than anything";
+	capture->warnings = warnings;
+	capture->warning_count = count + 1;
+	return NULL;
 }
 
 struct gsd_error *gsd_capture_select(struct gsd_capture *capture, const struct gsd_selection *selection)
@@ -38,7 +61,7 @@ struct gsd_error *gsd_capture_select(struct gsd_capture *capture, const struct g
 	snapshot->meter = &capture->meter;
 	struct gsd_error *error = gsd_select(snapshot, &source, selection, &capture->arena);
 	snapshot->meter = NULL;
-	return error;
+	return error != NULL || !gsd_selection_lacks_ages(snapshot) ? error : warn_of_ages(capture);
 }
 
 struct writing {

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/error.h"
+#include "base/read_hint.h"
 #include "describe.h"
 #include "objects.h"
 
@@ -116,7 +117,8 @@ static struct gsd_error *read_record(const char *path, struct gsd_loaded_record 
 	bool standard_input = strcmp(path, "-") == 0;
 	int fd = standard_input ? STDIN_FILENO : open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
 	if (fd < 0)
-		return gsd_error_create(GSD_ERROR_IO, errno, "read the capture %s", path);
+		return gsd_error_advise(gsd_error_create(GSD_ERROR_IO, errno, "read the capture %s", path), "%s",
+					gsd_reading_hint(errno));
 	struct gsd_error *error = gsd_record_read(fd, standard_input ? "from standard input" : path, record);
 	if (!standard_input)
 		close(fd);

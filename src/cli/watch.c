@@ -491,7 +491,7 @@ static void keep_limits(struct watch *watch)
 		const char *directory = invocation->outputs[i].path;
 		struct retention_result result = retention_apply(directory, limits, now_ns, is_capture_ending);
 		if (result.errnum != 0 && result.errnum != ENOENT) {
-			message_errno(result.errnum, "remove old captures from %s", directory);
+			message_not_written(result.errnum, "remove old captures from %s", directory);
 			watch->failed++;
 		}
 	}

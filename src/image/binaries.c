@@ -11,6 +11,7 @@
 
 #include "base/array.h"
 #include "base/error.h"
+#include "base/read_hint.h"
 #include "base/regular_file.h"
 #include "image/elf.h"
 
@@ -31,6 +32,8 @@ struct gsd_binaries {
 	struct paths directories; /* given as such */
 	struct candidates in_directories;
 	size_t entries; /* looked at in directories */
+	size_t unread;  /* directories that could not be read */
+	int unread_errnum;
 	bool searched;
 };
 
@@ -52,6 +55,21 @@ static struct gsd_error *identify(int fd, const char *path, struct gsd_build_ids
 
 /* ---- what was given ---- */
 
+static const char what_is_given[] = "--exe takes the program, a library of it, or a directory that has them";
+
+/* A file that was given and is no program says nothing of the process: that may well be of Go. */
+static struct gsd_error *refine(struct gsd_error *error, const char *path)
+{
+	if (error == NULL || gsd_error_code(error) == GSD_ERROR_NO_MEMORY)
+		return error;
+	if (gsd_error_code(error) == GSD_ERROR_NOT_GO) { /* as it is opened, it is a regular file */
+		gsd_error_destroy(error);
+		error = gsd_error_because(gsd_error_create(GSD_ERROR_INVALID, 0, "read the program %s", path),
+					  "it is no ELF file");
+	}
+	return gsd_error_advise(error, "%s", what_is_given);
+}
+
 static struct gsd_error *add_file(struct gsd_binaries *binaries, const char *path)
 {
 	struct candidate file = {.path = gsd_arena_string(&binaries->strings, path, strlen(path))};
@@ -59,11 +77,14 @@ static struct gsd_error *add_file(struct gsd_binaries *binaries, const char *pat
 		return gsd_error_no_memory();
 	int fd = gsd_open_regular(AT_FDCWD, path);
 	if (fd < 0 && errno == EINVAL)
-		return gsd_error_because(gsd_error_create(GSD_ERROR_IO, 0, "read the program %s", path),
-					 "it is neither a regular file nor a directory");
+		return gsd_error_advise(
+			gsd_error_because(gsd_error_create(GSD_ERROR_IO, 0, "read the program %s", path),
+					  "it is neither a regular file nor a directory"),
+			"%s", what_is_given);
 	if (fd < 0)
-		return gsd_error_create(GSD_ERROR_IO, errno, "read the program %s", path);
-	struct gsd_error *error = identify(fd, path, &file.ids);
+		return gsd_error_advise(gsd_error_create(GSD_ERROR_IO, errno, "read the program %s", path), "%s",
+					gsd_reading_hint(errno));
+	struct gsd_error *error = refine(identify(fd, path, &file.ids), path);
 	close(fd);
 	if (error == NULL && !candidates_append(&binaries->files, file))
 		error = gsd_error_no_memory();
@@ -74,7 +95,8 @@ static struct gsd_error *add_path(struct gsd_binaries *binaries, const char *pat
 {
 	struct stat status;
 	if (stat(path, &status) != 0)
-		return gsd_error_create(GSD_ERROR_IO, errno, "find %s", path);
+		return gsd_error_advise(gsd_error_create(GSD_ERROR_IO, errno, "find %s", path), "%s",
+					gsd_reading_hint(errno));
 	if (!S_ISDIR(status.st_mode))
 		return add_file(binaries, path);
 	const char *kept = gsd_arena_string(&binaries->strings, path, strlen(path));
@@ -162,10 +184,12 @@ static struct gsd_error *search_directory(struct gsd_binaries *binaries, int par
 		return NULL;
 	int fd = openat(parent, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	DIR *directory = fd < 0 ? NULL : fdopendir(fd);
-	if (directory == NULL) {
+	if (directory == NULL) { /* not ours to read */
+		binaries->unread_errnum = errno;
+		binaries->unread++;
 		if (fd >= 0)
 			close(fd);
-		return NULL; /* not ours to read */
+		return NULL;
 	}
 	struct gsd_error *error = NULL;
 	const struct dirent *entry;
@@ -213,19 +237,21 @@ static const struct candidate *same_name(const struct gsd_binaries *binaries, co
 	return wanted->program && binaries->files.count == 1 ? &binaries->files.items[0] : NULL;
 }
 
-/* Opens a file if it is the one that is wanted. @p other_ret: there is one, and it is another. */
+/* Opens a file if it is the one that is wanted; else @p errnum_ret says why not, ESTALE: it is another. */
 static bool open_file(const struct gsd_wanted_binary *wanted, const char *path, struct gsd_found_binary *found_ret,
-		      bool *other_ret)
+		      int *errnum_ret)
 {
 	struct gsd_build_ids ids;
 	int fd = gsd_open_regular(AT_FDCWD, path);
-	if (fd < 0)
+	if (fd < 0) {
+		*errnum_ret = errno;
 		return false;
+	}
 	struct gsd_error *error = identify(fd, path, &ids);
 	enum gsd_same_build build = error == NULL ? gsd_build_ids_same(&wanted->ids, &ids) : GSD_SAME_BUILD_NO;
 	gsd_error_destroy(error);
-	*other_ret = build == GSD_SAME_BUILD_NO;
-	if (*other_ret) {
+	if (build == GSD_SAME_BUILD_NO) {
+		*errnum_ret = ESTALE;
 		close(fd);
 		return false;
 	}
@@ -243,17 +269,44 @@ static void describe_search(const struct gsd_binaries *binaries, char *text, siz
 	if (files > 0)
 		length = (size_t)snprintf(text, size, "none of the %zu file%s given is it; ", files,
 					  files == 1 ? "" : "s");
-	if (binaries->directories.count > 0)
-		snprintf(text + length, size - length, "none of the %zu programs and libraries in %s%s%s is it; ",
-			 found, binaries->directories.items[0], binaries->directories.count > 1 ? ", ..." : "",
+	if (binaries->directories.count == 0)
+		return;
+	const char *directory = binaries->directories.items[0];
+	const char *more = binaries->directories.count > 1 ? ", ..." : "";
+	if (!binaries->searched)
+		snprintf(text + length, size - length,
+			 "%.256s%s: not searched, as there is no build id to search for; ", directory, more);
+	else
+		snprintf(text + length, size - length, "none of the %zu programs and libraries in %.256s%s%s is it; ",
+			 found, directory, more,
 			 binaries->entries == MAX_ENTRIES ? " (not all of it was searched: it has too many files)"
 							  : "");
+	length = strlen(text);
+	if (binaries->unread > 0)
+		snprintf(text + length, size - length, "%zu director%s could not be read: %s; ", binaries->unread,
+			 binaries->unread == 1 ? "y" : "ies", strerror(binaries->unread_errnum));
 }
 
-/* @p other: there is a file at its path, and it is another one. */
-static struct gsd_error *missing(const struct gsd_binaries *binaries, const struct gsd_wanted_binary *wanted,
-				 bool other)
+/* What became of the file where it was; @p errnum as of open_file(). */
+static void describe_place(const struct gsd_wanted_binary *wanted, int errnum, char *text, size_t size)
 {
+	if (wanted->path[0] != '/')
+		snprintf(text, size, "where it was is not known");
+	else if (errnum == ESTALE)
+		snprintf(text, size, "the file that is at its path here is another one");
+	else if (errnum == EINVAL)
+		snprintf(text, size, "what is at its path here is no regular file");
+	else if (errnum == ENOENT || errnum == ENOTDIR)
+		snprintf(text, size, "it is not at its path here");
+	else
+		snprintf(text, size, "what is at its path here cannot be opened: %s", strerror(errnum));
+}
+
+/* @p errnum: why it is not the file at its path. */
+static struct gsd_error *missing(const struct gsd_binaries *binaries, const struct gsd_wanted_binary *wanted,
+				 int errnum)
+{
+	char place[128];
 	char searched[512] = "";
 	const struct gsd_build_ids *ids = &wanted->ids;
 	struct gsd_error *error =
@@ -266,26 +319,26 @@ static struct gsd_error *missing(const struct gsd_binaries *binaries, const stru
 				 : ids->go[0] != '\0' ? ids->go
 						      : wanted->why_no_build_id);
 	describe_search(binaries, searched, sizeof searched);
-	error = gsd_error_because(error, "%s%s", searched,
-				  other                    ? "the file that is at its path here is another one"
-				  : wanted->path[0] == '/' ? "it is not at its path here"
-							   : "where it was is not known");
+	describe_place(wanted, errnum, place, sizeof place);
+	error = gsd_error_because(error, "%s%s", searched, place);
+	if (wanted->path[0] == '/' && errnum == EACCES)
+		error = gsd_error_advise(error, "%s", gsd_reading_hint(errnum));
 	return gsd_error_advise(error, "give it by --exe FILE, or by --exe DIRECTORY to have it searched by build id");
 }
 
 struct gsd_error *gsd_binaries_open(struct gsd_binaries *binaries, const struct gsd_wanted_binary *wanted,
 				    struct gsd_found_binary *found_ret)
 {
-	bool other = false;
+	int errnum = 0;
 	bool known = wanted->ids.gnu[0] != '\0' || wanted->ids.go[0] != '\0';
 	const struct candidate *file = known ? same_build(&binaries->files, wanted) : same_name(binaries, wanted);
 	if (file == NULL && known) {
 		GSD_TRY(search_directories(binaries));
 		file = same_build(&binaries->in_directories, wanted);
 	}
-	if (file != NULL && open_file(wanted, file->path, found_ret, &other))
+	if (file != NULL && open_file(wanted, file->path, found_ret, &errnum))
 		return NULL;
-	if (wanted->path[0] == '/' && open_file(wanted, wanted->path, found_ret, &other))
+	if (wanted->path[0] == '/' && open_file(wanted, wanted->path, found_ret, &errnum))
 		return NULL;
-	return missing(binaries, wanted, other);
+	return missing(binaries, wanted, errnum);
 }

@@ -101,6 +101,8 @@ static int open_file(const char *path, struct problem *problem)
 		problem_set(problem, "cannot read %s: %s", path, strerror(errnum));
 	else
 		problem_set(problem, "cannot read %s: it is no regular file", path);
+	if (errnum != 0)
+		problem_hint(problem, "%s", gsd_read_hint(errnum));
 	if (errnum == 0 && S_ISDIR(status.st_mode))
 		problem_hint(problem, "one directory alone is compared as a series: gostackdump diff %s", path);
 	if (descriptor >= 0)

@@ -76,6 +76,8 @@ GSD_MUST_CHECK struct gsd_error *gsd_filter_parse(const char *text, struct gsd_f
 void gsd_filter_destroy(struct gsd_filter *filter);
 /** Whether it asks for names of functions, which a capture without names cannot answer. */
 bool gsd_filter_needs_names(const struct gsd_filter *filter);
+/** Whether it asks how long goroutines wait, which a core does not say. */
+bool gsd_filter_needs_ages(const struct gsd_filter *filter);
 
 struct gsd_matcher;
 

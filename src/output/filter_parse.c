@@ -475,3 +475,11 @@ bool gsd_filter_needs_names(const struct gsd_filter *filter)
 	}
 	return false;
 }
+
+bool gsd_filter_needs_ages(const struct gsd_filter *filter)
+{
+	for (size_t i = 0; i < filter->tests.count; i++)
+		if (filter->tests.items[i].key == GSD_KEY_AGE)
+			return true;
+	return false;
+}

@@ -14,7 +14,11 @@ const HUES = [212, 28, 140, 276, 52, 340, 178, 96, 244, 8, 308, 70];
 const data = JSON.parse(document.getElementById("data").textContent);
 const $ = (id) => document.getElementById(id);
 const number = (n) => n.toLocaleString("en-US");
-const percent = (part, whole) => whole === 0 ? "0 %" : (100 * part / whole).toFixed(part === whole ? 0 : 1) + " %";
+function percent(part, whole) {
+	if (part === whole) return whole === 0 ? "0 %" : "100 %";
+	const share = (100 * part / whole).toFixed(1);
+	return (part > 0 && share === "0.0" ? "<0.1" : share === "100.0" ? ">99.9" : share) + " %";
+}
 const noun = data.noun; // what is counted: "goroutine", or "thread"
 const plural = (n) => number(n) + " " + noun + (n === 1 ? "" : "s");
 

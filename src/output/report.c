@@ -95,6 +95,7 @@ static void add_rest(struct gsd_report *report, size_t first)
 {
 	const struct gsd_group_array *groups = &report->groups.groups;
 	struct gsd_text *text = &report->text;
+	static const char advice[] = "--full shows every whole stack";
 	uint64_t goroutines = 0;
 	for (size_t i = first; i < groups->count; i++)
 		goroutines += groups->items[i].count;
@@ -104,9 +105,9 @@ static void add_rest(struct gsd_report *report, size_t first)
 		gsd_report_add_goroutines(report, goroutines);
 		gsd_text_add(text, " in ");
 		gsd_report_add_count(text, groups->count - first, "more group", "more groups");
-		gsd_text_add(text, "; ");
+		gsd_text_add(text, text->columns + 2 + sizeof advice - 1 > report->style.width ? "\n" : "; ");
 	}
-	gsd_text_add(text, "--full shows every whole stack");
+	gsd_text_add(text, advice);
 	gsd_report_add_style(report, GSD_STYLE_PLAIN);
 	gsd_text_add(text, "\n");
 }
@@ -121,7 +122,8 @@ static struct gsd_error *add_some(struct gsd_report *report, size_t lines)
 	GSD_TRY(add_fitting(report, lines * 2 / 3, &next));
 	gsd_text_add(&report->text, "\n");
 	size_t used = lines_from(&report->text, start);
-	size_t room = lines > used + 1 ? lines - used - 1 : 0;
+	size_t rest = report->style.width < 80 ? 2 : 1; /* lines of add_rest() */
+	size_t room = lines > used + rest ? lines - used - rest : 0;
 	size_t end = room < groups->count - next ? next + room : groups->count;
 	struct gsd_report_columns columns = {.count = 4};
 	for (size_t i = next; i < end; i++)

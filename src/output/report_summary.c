@@ -5,6 +5,7 @@
 
 #include "base/error.h"
 #include "output/report_parts.h"
+#include "output/select.h"
 #include "output/threads.h"
 
 static int compare_states(const void *left_state, const void *right_state)
@@ -61,7 +62,8 @@ static void add_selection(struct gsd_report *report)
 		gsd_text_add(text, "filter: ");
 		gsd_report_quote(&report->item, selection->filter);
 		gsd_report_add_item(report, true, 8);
-		gsd_text_add(text, "\n");
+		gsd_text_add(text,
+			     gsd_selection_lacks_ages(report->snapshot) ? "\nhow long they wait is not known\n" : "\n");
 	}
 	if (selection->limit != 0) {
 		gsd_text_add(text, "a sample of at most ");

@@ -190,3 +190,15 @@ struct gsd_error *gsd_select(struct gsd_snapshot *snapshot, const struct gsd_loc
 	free(keep);
 	return error;
 }
+
+bool gsd_selection_lacks_ages(const struct gsd_snapshot *snapshot)
+{
+	struct gsd_filter *filter = NULL;
+	if (snapshot->time_monotonic_ns != 0 || snapshot->selection.filter == NULL)
+		return false;
+	struct gsd_error *error = gsd_filter_parse(snapshot->selection.filter, &filter);
+	bool lacks = error == NULL && gsd_filter_needs_ages(filter);
+	gsd_error_destroy(error);
+	gsd_filter_destroy(filter);
+	return lacks;
+}

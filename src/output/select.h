@@ -21,4 +21,7 @@ GSD_MUST_CHECK struct gsd_error *gsd_selection_examine(const struct gsd_selectio
 GSD_MUST_CHECK struct gsd_error *gsd_select(struct gsd_snapshot *snapshot, const struct gsd_location_source *source,
 					    const struct gsd_selection *selection, struct gsd_arena *arena);
 
+/** Whether it was asked how long goroutines wait, and that is not known of any: a core does not say. */
+bool gsd_selection_lacks_ages(const struct gsd_snapshot *snapshot);
+
 #endif

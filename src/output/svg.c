@@ -96,17 +96,23 @@ static void add_count(struct gsd_text *text, const struct gsd_snapshot *snapshot
 	gsd_text_add(text, gsd_snapshot_noun(snapshot, count));
 }
 
-/* "12 goroutines, 0.1 %" */
+/* "12 goroutines, 0.1 %". What is there is never 0.0 %, and what is not all never 100.0 %. */
 static void add_share(struct drawing *drawing, uint64_t count)
 {
 	uint64_t total = drawing->tree.nodes.items[ROOT].total;
 	uint64_t tenths = total == 0 ? 0 : (count * 1000 + total / 2) / total;
 	add_count(&drawing->text, drawing->snapshot, count);
 	gsd_text_add(&drawing->text, ", ");
-	gsd_text_add_decimal(&drawing->text, (int64_t)tenths / 10);
-	if (count != total) {
-		gsd_text_add(&drawing->text, ".");
-		gsd_text_add_decimal(&drawing->text, (int64_t)tenths % 10);
+	if (tenths == 0 && count > 0) {
+		gsd_text_add(&drawing->text, "&lt;0.1");
+	} else if (tenths == 1000 && count != total) {
+		gsd_text_add(&drawing->text, "&gt;99.9");
+	} else {
+		gsd_text_add_decimal(&drawing->text, (int64_t)tenths / 10);
+		if (count != total) {
+			gsd_text_add(&drawing->text, ".");
+			gsd_text_add_decimal(&drawing->text, (int64_t)tenths % 10);
+		}
 	}
 	gsd_text_add(&drawing->text, " %");
 }

@@ -96,7 +96,8 @@ function search(text) {
 		if (matching || isIn(box.parent, matches)) matches.add(box);
 	}
 	svg.classList.toggle("searching", wanted !== "");
-	const share = root.count ? (100 * count / root.count).toFixed(1) : "0";
+	const rounded = root.count ? (100 * count / root.count).toFixed(1) : "0";
+	const share = count > 0 && rounded === "0.0" ? "<0.1" : count < root.count && rounded === "100.0" ? ">99.9" : rounded;
 	buttons.found.textContent = wanted ? `${count.toLocaleString("en-US")} (${share} %) match` : "";
 	draw();
 }

@@ -10,6 +10,7 @@
 
 #include "base/error.h"
 #include "base/meter.h"
+#include "base/read_hint.h"
 
 /*
  * Header: magic, u16 major, u16 minor, u32 flags (0). The magic is not text, and does not survive what is done to text.
@@ -163,7 +164,8 @@ static struct gsd_error *fill_input(struct gsd_block_reader *reader)
 		got = read(reader->fd, reader->input, sizeof reader->input);
 	while (got < 0 && errno == EINTR);
 	if (got < 0)
-		return gsd_error_create(GSD_ERROR_IO, errno, "read the capture %s", reader->name);
+		return gsd_error_advise(gsd_error_create(GSD_ERROR_IO, errno, "read the capture %s", reader->name),
+					"%s", gsd_reading_hint(errno));
 	reader->input_begin = 0;
 	reader->input_end = (size_t)got;
 	return NULL;
@@ -207,7 +209,10 @@ static struct gsd_error *refuse_other_file(const struct gsd_block_reader *reader
 		corrupt(reader), length == 0 ? "it is empty" : "it is no capture that -f raw has written");
 	if (length >= 2 && bytes[0] == 0x1f && bytes[1] == 0x8b)
 		return gsd_error_advise(error, "it is gzipped: go tool pprof reads profiles");
-	return error;
+	if (length >= 4 && memcmp(bytes, "\177ELF", 4) == 0)
+		return gsd_error_advise(error,
+					"it is an ELF file: a core is read with --core, a program is given by --exe");
+	return gsd_error_advise(error, "captures that are read again are written with -f raw, or as FILE.gsd");
 }
 
 static struct gsd_error *read_header(struct gsd_block_reader *reader)

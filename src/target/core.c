@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/read_hint.h"
 #include "target/core_notes.h"
 #include "target/private.h"
 
@@ -24,6 +25,8 @@ static const struct {
 	 "7zXZ",
 	 5, "it is compressed by xz", "decompress it first: xz -d FILE"},
 	{"\x1f\x8b", 2, "it is compressed by gzip", "decompress it first: gzip -d FILE"},
+	{"BZh", 3, "it is compressed by bzip2", "decompress it first: bzip2 -d FILE"},
+	{"\x89GSD", 4, "it is a capture, not a core", "a capture that -f raw has written is read with --from"},
 };
 
 static struct gsd_error *refuse(const struct gsd_core *core, enum gsd_error_code code, const char *reason)
@@ -313,6 +316,9 @@ static struct gsd_error *read_all(struct gsd_core *core)
 	size_t count;
 	if (fstat(core->fd, &status) != 0)
 		return gsd_error_create(GSD_ERROR_IO, errno, "read the %s", core->name);
+	if (S_ISDIR(status.st_mode))
+		return gsd_error_advise(refuse(core, GSD_ERROR_INVALID, "it is a directory"), "%s",
+					gsd_reading_hint(EISDIR));
 	if (!S_ISREG(status.st_mode))
 		return gsd_error_advise(refuse(core, GSD_ERROR_INVALID,
 					       "it is not a regular file, and a core is not read from its beginning "
@@ -348,12 +354,24 @@ struct gsd_error *gsd_core_read(int fd, const char *path, struct gsd_core **core
 	return error;
 }
 
+/* Where cores are is not obvious when there is none. */
+static struct gsd_error *refuse_unopened(const char *path, int errnum)
+{
+	struct gsd_error *error = gsd_error_advise(gsd_error_create(GSD_ERROR_IO, errnum, "open the core %s", path),
+						   "%s", gsd_reading_hint(errnum));
+	if (errnum != ENOENT)
+		return error;
+	return gsd_error_advise(error,
+				"where the kernel writes cores is in /proc/sys/kernel/core_pattern; with systemd: "
+				"coredumpctl dump -o FILE PID");
+}
+
 struct gsd_error *gsd_core_open(const char *path, struct gsd_core **core_ret)
 {
 	/* Not blocking: a pipe without a writer is refused, not waited for. */
 	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
 	if (fd < 0)
-		return gsd_error_create(GSD_ERROR_IO, errno, "open the core %s", path);
+		return refuse_unopened(path, errno);
 	return gsd_core_read(fd, path, core_ret);
 }
 

@@ -48,6 +48,58 @@ def tiny_i386_program():
     return path
 
 
+class NamedFiles(TestCase):
+    """Files to read that are not there, not for this user, or something else: each error says what to do."""
+
+    def assert_advice(self, *parts):
+        """Every source of a capture that is read from PATH is refused with advice that has PARTS in it."""
+        path, *parts = parts
+        for command in (["--from", path], ["--core", path], ["diff", path, path]):
+            with self.subTest(command=" ".join(map(str, command))):
+                result = run(*command, "-o", self.directory / "out")
+                self.assert_status(2, result)
+                message, *hints = result.err.splitlines()
+                self.assertIn(str(path), message)
+                self.assertTrue(hints and all(hint.startswith("  ") for hint in hints), result.err)
+                for part in parts:
+                    self.assertIn(part, result.err)
+
+    def test_no_such_file(self):
+        self.assert_advice(self.directory / "none", "No such file or directory", "look whether it is written right")
+        self.assert_message(run("--core", self.directory / "none"), "core_pattern", "coredumpctl dump")
+        self.assert_advice(self.directory / "a" / ("n" * 300), "look whether it is written right")
+
+    def test_links_that_lead_to_each_other(self):
+        (self.directory / "loop").symlink_to("loop")
+        self.assert_advice(self.directory / "loop", "name the file itself")
+
+    def test_a_directory(self):
+        self.assert_advice(self.directory)
+        for option in ("--from", "--core"):
+            self.assert_message(run(option, self.directory), "s a directory", "name one in it")
+
+    def test_a_core_is_no_capture_and_a_capture_no_core(self):
+        core, capture, lines = (self.directory / name for name in ("core", "capture", "lines"))
+        core.write_bytes(b"\x7fELF" + bytes(100))
+        capture.write_bytes(b"\x89GSD\r\n\x1a\n" + bytes(100))
+        lines.write_text('{"type":"capture"}\n')
+        self.assert_message(run("--from", core), "no capture", "--core")
+        self.assert_message(run("--core", capture), "not a core", "--from")
+        self.assert_message(run("--from", lines), "no capture", "-f raw")
+
+    def test_an_exe_that_is_none(self):
+        text = self.directory / "text"
+        text.write_text("text")
+        core = self.directory / "core"  # of one segment
+        core.write_bytes(b"\x7fELF\2\1\1" + bytes(9) + struct.pack("<HHIQQQIHHHHHH", 4, 62, 1, 0, 64, 0, 0, 64, 56, 1, 0, 0, 0)
+                         + struct.pack("<IIQQQQQQ", 1, 6, 120, 0x400000, 0, 8, 8, 4096) + bytes(8))
+        result = run("--core", core, "--exe", text)
+        self.assert_message(result, "text: it is no ELF file", "--exe takes the program")
+        self.assertNotIn("--native", result.err)  # it says nothing of the process
+        result = run("--core", core, "--exe", self.directory / "none")
+        self.assert_message(result, "none: No such file", "look whether it is written right")
+
+
 class Targets(TestCase):
     def assert_nothing(self, pid, *parts, **how):
         """A dump of PID fails, says PARTS, and leaves an old file as it was and no new one."""
@@ -126,6 +178,33 @@ class Targets(TestCase):
         self.assertRegex(result.stderr, r"^gostackdump: cannot .*%d.*\n  \S" % pid, "a message and a hint")
         self.assertRegex(result.stderr, "root|sudo|owner|user")
         self.assertEqual([], os.listdir(self.directory))
+
+    def test_a_core_of_a_program_that_this_user_cannot_read(self):
+        """It is at its path, and in a directory that was given: what is in the way is said."""
+        folder = self.directory / "secret"
+        folder.mkdir()
+        program = shutil.copy(sample_server(), folder / "program")
+        with open(program, "rb") as f:
+            page = f.read(4096)  # its build id is there
+        names = struct.pack("<5Q", 1, 4096, 0x400000, 0x401000, 0) + os.fsencode(program) + b"\0"
+        note = struct.pack("<III5s3x", 5, len(names), 0x46494c45, b"CORE") + names
+        core = self.directory / "core"
+        core.write_bytes(b"\x7fELF\2\1\1" + bytes(9) + struct.pack("<HHIQQQIHHHHHH", 4, 62, 1, 0, 64, 0, 0, 64, 56, 2, 0, 0, 0)
+                         + struct.pack("<IIQQQQQQ", 4, 0, 176, 0, 0, len(note), 0, 4)
+                         + struct.pack("<IIQQQQQQ", 1, 4, 176 + len(note), 0x400000, 0, 4096, 4096, 4096) + note + page)
+        os.chmod(self.directory, 0o755)
+        tool = shutil.copy(GOSTACKDUMP, build_directory() / "gostackdump")
+        how = {"user": NOBODY, "group": NOBODY, "extra_groups": []} if os.getuid() == 0 else {}
+        os.chmod(folder, 0)
+        self.addCleanup(os.chmod, folder, 0o700)
+        for options in ([], ["--exe", folder]):
+            result = subprocess.run([tool, "--core", core, *options, "-f", "report"], capture_output=True, text=True, timeout=60,
+                                    **how)
+            self.assertEqual(2, result.returncode, result.stderr)
+            self.assertIn("what is at its path here cannot be opened: Permission denied", result.stderr)
+            self.assertIn("\n  this user must be able to read it", result.stderr)
+            if options:
+                self.assertIn("is it; 1 directory could not be read: Permission denied; ", result.stderr)
 
     def test_a_process_that_ends_while_we_look(self):
         """Killed a little later each time: a whole profile, or none and the reason."""

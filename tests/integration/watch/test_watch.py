@@ -158,6 +158,21 @@ class Ticks(WatchTestCase):
                 self.assertIn("cannot %s%s: " % (named, place), result.err)
                 self.assertEqual(2, len(result.err.splitlines()), result.err)
 
+    def test_old_captures_that_cannot_be_removed_are_said_with_what_to_do(self):
+        target = self.server()
+        watch = Watch("-p", target.pid, "--every", "1h", "--keep", "1", "-o", self.dumps)
+        self.addCleanup(watch.close)
+        while " goroutines, paused " not in watch.line():
+            pass
+        self.dumps.rename(self.directory / "elsewhere")
+        self.dumps.write_text("no directory any more")
+        watch.signal(signal.SIGUSR1)
+        while "cannot remove old captures from" not in (line := watch.line()):
+            pass
+        self.assertIn("Not a directory", line)
+        self.assertIn("name a file in a directory", watch.line())
+        self.dumps.unlink()
+
     def test_the_form_for_cron_is_silent(self):
         target = self.server()
         result = run("watch", "-p", target.pid, "--once", "-q", "-o", self.dumps)

@@ -207,11 +207,27 @@ static void what_is_given_must_be_a_program_or_a_directory(void **state)
 	int fd = open(path = place("text"), O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
 	assert_int_equal(write(fd, "text", 4), 4);
 	close(fd);
-	assert_failure(gsd_binaries_create(&path, 1, &binaries), GSD_ERROR_NOT_GO, "no ELF file");
+	assert_failure(gsd_binaries_create(&path, 1, &binaries), GSD_ERROR_INVALID, "no ELF file");
 	put_program("debug", "\x01", NULL, SHT_NOBITS);
 	path = place("debug");
 	assert_failure(gsd_binaries_create(&path, 1, &binaries), GSD_ERROR_UNSUPPORTED, "only the debug information");
 	assert_null(binaries);
+}
+
+static void what_was_not_looked_at_is_not_said_to_lack_it(void **state)
+{
+	(void)state;
+	struct gsd_binaries *binaries = NULL;
+	const char *path = root;
+	struct gsd_found_binary found;
+	struct gsd_wanted_binary wanted = {.path = "/nowhere", .program = true, .why_no_build_id = "it has none"};
+	assert_null(gsd_binaries_create(&path, 1, &binaries));
+	assert_failure(gsd_binaries_open(binaries, &wanted, &found), GSD_ERROR_MISSING,
+		       ": not searched, as there is no build id to search for; it is not at its path here");
+	wanted.path = "/";
+	assert_failure(gsd_binaries_open(binaries, &wanted, &found), GSD_ERROR_MISSING,
+		       "what is at its path here is no regular file");
+	gsd_binaries_destroy(binaries);
 }
 
 /* The first page of a file in memory, with its notes. */
@@ -266,6 +282,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(without_a_known_build_id_a_given_file_counts_by_its_name, make_root,
 						remove_root),
 		cmocka_unit_test_setup_teardown(what_is_given_must_be_a_program_or_a_directory, make_root, remove_root),
+		cmocka_unit_test_setup_teardown(what_was_not_looked_at_is_not_said_to_lack_it, make_root, remove_root),
 		cmocka_unit_test(build_ids_are_read_from_the_first_page_in_memory),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -313,6 +313,29 @@ static struct gsd_error *locate_one(void *context, const struct gsd_stack *stack
 	return NULL;
 }
 
+static void ages_that_nothing_knows_are_said_to_be_unknown(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *filter;
+		uint64_t now;
+		bool unknown;
+	} cases[] = {
+		{"age>10m", 0, true},
+		{"state=running or !(age<1s)", 0, true},
+		{"state=running", 0, false},
+		{"age>10m", 1000000000, false},
+	};
+	for (size_t i = 0; i < GSD_ARRAY_SIZE(cases); i++) {
+		struct world world;
+		make_world(&world);
+		world.snapshot.time_monotonic_ns = cases[i].now;
+		assert_success(select_by(&world, &cases[i].filter, 1, 0, 0));
+		assert_int_equal(gsd_selection_lacks_ages(&world.snapshot), cases[i].unknown);
+		gsd_arena_free(&world.arena);
+	}
+}
+
 static void package_paths_are_unescaped(void **state)
 {
 	(void)state;
@@ -429,6 +452,7 @@ int main(void)
 		cmocka_unit_test(several_filters_must_all_hold),
 		cmocka_unit_test(names_are_not_asked_for_when_there_are_none),
 		cmocka_unit_test(package_paths_are_unescaped),
+		cmocka_unit_test(ages_that_nothing_knows_are_said_to_be_unknown),
 		cmocka_unit_test(a_seed_prefers_the_same_goroutines_everywhere),
 		cmocka_unit_test(a_limit_above_the_number_keeps_all),
 		cmocka_unit_test(goroutines_of_one_id_do_not_exceed_the_limit),

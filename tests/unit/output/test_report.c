@@ -398,6 +398,9 @@ static void a_screen_shows_the_biggest_first_and_counts_the_rest(void **state)
 			   "  59 waiting, 100 minutes  main.(*Pool).worker < main.main\n");
 	assert_has(report, "  56 waiting, 100 minutes  main.(*Pool).worker < main.(*Pool).worker\n"
 			   "and 162 goroutines in 3 more groups; --full shows every whole stack\n");
+	report = report_in(&snapshot, (struct gsd_report_style){.width = 50, .height = 12});
+	assert_has(report, " more groups\n--full shows every whole stack\n");
+	assert_in_range(lines_of(report), 10, 12);
 	for (unsigned height = 20; height < 70; height++)
 		assert_in_range(lines_of(report_in(&snapshot, (struct gsd_report_style){.height = height})), 18,
 				height);

@@ -84,8 +84,8 @@ static void what_is_too_narrow_is_one_box(void **state)
 					.exe = "",
 					.go_version = ""};
 	char *picture = picture_of(&snapshot);
-	assert_has(picture, "<title>2 functions not drawn, too narrow\n2 goroutines, 0.0 %</title>");
-	assert_has(picture, "<title>main.(*Pool).worker\n8,997 goroutines, 100.0 %</title>");
+	assert_has(picture, "<title>2 functions not drawn, too narrow\n2 goroutines, &lt;0.1 %</title>");
+	assert_has(picture, "<title>main.(*Pool).worker\n8,997 goroutines, &gt;99.9 %</title>");
 	assert_null(strstr(picture, "poll.(*FD).Read"));
 	free(picture);
 	free(goroutines);

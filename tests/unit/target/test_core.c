@@ -269,10 +269,15 @@ static void what_is_no_core_is_refused_by_what_it_is(void **state)
 	other.bytes = (uint8_t *)"\x28\xb5\x2f\xfd....";
 	other.length = 8;
 	refused(&other, GSD_ERROR_INVALID, "compressed by zstd");
+	other.bytes = (uint8_t *)"BZh91AY&";
+	refused(&other, GSD_ERROR_INVALID, "compressed by bzip2");
+	other.bytes = (uint8_t *)"\x89GSD\r\n\x1a\n";
+	refused(&other, GSD_ERROR_INVALID, "it is a capture, not a core");
 	other.length = 0;
 	refused(&other, GSD_ERROR_INVALID, "it is empty");
 	struct gsd_core *core = NULL;
 	assert_failure(gsd_core_open("/dev/null", &core), GSD_ERROR_INVALID, "not a regular file");
+	assert_failure(gsd_core_open("/", &core), GSD_ERROR_INVALID, "it is a directory");
 	assert_failure(gsd_core_open("/nowhere/core", &core), GSD_ERROR_IO, "No such file");
 }
 
