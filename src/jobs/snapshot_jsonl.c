@@ -9,8 +9,9 @@
 
 #include "jobs/snapshot_reader.h"
 
-#define LINE_BYTES_MAX (UINT64_C(64) << 20) /* 4096 frames with names of 16 KiB each */
-#define CHUNK_BYTES    (256U << 10)
+#define LINE_BYTES_MAX  (UINT64_C(64) << 20) /* 4096 frames with names of 16 KiB each */
+#define CHUNK_BYTES     (256U << 10)
+#define LINE_VALUES_MAX (1U << 22) /* of JSON: two bytes of a line can become a hundred of memory */
 
 /* A file by lines. */
 struct lines {
@@ -67,8 +68,8 @@ static bool next_line(struct lines *lines, const char **line_ret, size_t *length
 {
 	size_t searched = 0;
 	for (;;) {
-		const char *start = lines->bytes + lines->begin;
 		size_t length = lines->end - lines->begin;
+		const char *start = length > 0 ? lines->bytes + lines->begin : NULL;
 		const char *newline = length > searched ? memchr(start + searched, '\n', length - searched) : NULL;
 		if (newline != NULL) {
 			*line_ret = start;
@@ -201,9 +202,21 @@ static bool take_goroutine(struct reading *reading, const json_t *object)
 	return added || problem_set(problem, "no memory for its goroutines");
 }
 
+/* Counts what separates values, wherever it stands. */
+static bool has_too_many_values(const char *line, size_t length)
+{
+	size_t count = 0;
+	for (size_t i = 0; i < length; i++)
+		count += line[i] == ',' || line[i] == '[' || line[i] == '{' ? 1 : 0;
+	return count > LINE_VALUES_MAX;
+}
+
 static bool take_line(struct reading *reading, const char *line, size_t length)
 {
 	json_error_t error;
+	if (has_too_many_values(line, length))
+		return problem_set(reading->source->problem, "line %llu has more values than any of a capture",
+				   (unsigned long long)reading->lines.number);
 	json_t *object = json_loadb(line, length, JSON_ALLOW_NUL, &error);
 	const char *type = string_of(object, "type");
 	bool good = true;

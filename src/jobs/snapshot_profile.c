@@ -17,8 +17,14 @@
 #define PROFILE_BYTES_MAX (UINT64_C(1) << 30) /* unpacked */
 #define FRAMES_MAX        (UINT64_C(1) << 27) /* of all samples together: a small file can name many */
 #define LINES_MAX         1024U               /* of a location: functions inlined in each other */
-#define TYPES_MAX         16U                 /* kinds of values that a sample has */
-#define NS_PER_MINUTE     UINT64_C(60000000000)
+/* A byte of a packed file can become a thousand, and an entry of two bytes fifty of memory. */
+#define STRINGS_MAX    (1U << 24)
+#define FUNCTIONS_MAX  (1U << 22)
+#define LOCATIONS_MAX  (1U << 22)
+#define SAMPLES_MAX    (1U << 24)
+#define NAME_BYTES_MAX (UINT64_C(1) << 30) /* of all names that are looked up: many can be one long one */
+#define TYPES_MAX      16U                 /* kinds of values that a sample has */
+#define NS_PER_MINUTE  UINT64_C(60000000000)
 
 enum {
 	PROFILE_SAMPLE_TYPE = 1,
@@ -70,6 +76,8 @@ struct profile {
 	size_t value;      /* of a sample: how many goroutines */
 	bool single;       /* each sample is a goroutine, with labels that say which */
 	uint64_t expanded; /* frames of all samples so far */
+	uint64_t named;    /* bytes of all names so far */
+	size_t samples;
 };
 
 /* ---- problems --------------------------------------------------------------------------------------------------- */
@@ -100,6 +108,15 @@ static bool append(struct array *array, const void *item, size_t size)
 	return true;
 }
 
+/* The same for a table of the profile, which has at most @p most of @p what. */
+static bool append_entry(const struct profile *profile, struct array *table, const void *entry, size_t size,
+			 size_t most, const char *what)
+{
+	if (table->count == most)
+		return problem_set(profile->source->problem, "it has more %s than any profile of goroutines", what);
+	return append(table, entry, size) || no_memory(profile);
+}
+
 /* Reads the next field of @p message, which is of the kind called @p what. */
 static bool next_field(const struct profile *profile, struct proto_reader *message, struct proto_field *field,
 		       const char *what)
@@ -114,6 +131,16 @@ static bool string_is(const struct profile *profile, uint64_t number, const char
 	const struct proto_reader *strings = profile->strings.items;
 	return number < profile->strings.count && (size_t)(strings[number].end - strings[number].at) == strlen(text) &&
 	       memcmp(strings[number].at, text, strlen(text)) == 0;
+}
+
+/* Whether the names that have been looked up, and this one, are no more than those of a capture. */
+static bool count_name(struct profile *profile, uint64_t number)
+{
+	const struct proto_reader *strings = profile->strings.items;
+	if (number < profile->strings.count)
+		profile->named += (uint64_t)(strings[number].end - strings[number].at);
+	return profile->named <= NAME_BYTES_MAX ||
+	       problem_set(profile->source->problem, "its names are longer than those of any profile of goroutines");
 }
 
 /* A copy, which the caller frees; NULL without memory. What is no string is "". */
@@ -176,7 +203,7 @@ static bool find_function(struct profile *profile, struct proto_reader message)
 		default: break;
 		}
 	}
-	return append(&profile->functions, &function, sizeof function) || no_memory(profile);
+	return append_entry(profile, &profile->functions, &function, sizeof function, FUNCTIONS_MAX, "functions");
 }
 
 static bool find_location(struct profile *profile, struct proto_reader message)
@@ -189,7 +216,7 @@ static bool find_location(struct profile *profile, struct proto_reader message)
 		if (field.number == LOCATION_ID && field.type == PROTO_VARINT)
 			location.id = field.value;
 	}
-	return append(&profile->locations, &location, sizeof location) || no_memory(profile);
+	return append_entry(profile, &profile->locations, &location, sizeof location, LOCATIONS_MAX, "locations");
 }
 
 static bool find_tables(struct profile *profile, struct proto_reader rest)
@@ -209,7 +236,8 @@ static bool find_tables(struct profile *profile, struct proto_reader rest)
 		case PROFILE_FUNCTION: good = find_function(profile, field.bytes); break;
 		case PROFILE_LOCATION: good = find_location(profile, field.bytes); break;
 		case PROFILE_STRING:
-			good = append(&profile->strings, &field.bytes, sizeof field.bytes) || no_memory(profile);
+			good = append_entry(profile, &profile->strings, &field.bytes, sizeof field.bytes, STRINGS_MAX,
+					    "strings");
 			break;
 		default: break;
 		}
@@ -289,6 +317,8 @@ static bool name_line(struct profile *profile, struct location *location, struct
 		return bad(profile, start,
 			   function == NULL ? "a line of a function that is not there"
 					    : "more inlined functions than any location has");
+	if (!count_name(profile, function->name) || !count_name(profile, function->file))
+		return false;
 	char *name = string_copy(profile, function->name);
 	char *file = string_copy(profile, function->file);
 	bool good = name != NULL && file != NULL && add_frame(profile, location, name, file, (int64_t)line);
@@ -384,6 +414,8 @@ static bool add_string(struct profile *profile, uint64_t number, uint32_t *numbe
 	const struct proto_reader *strings = profile->strings.items;
 	if (number >= profile->strings.count)
 		return true;
+	if (!count_name(profile, number))
+		return false;
 	const struct proto_reader *string = &strings[number];
 	return interner_add(&profile->source->names->strings, string->at, (size_t)(string->end - string->at),
 			    number_ret) ||
@@ -422,6 +454,8 @@ static bool add_sample(struct profile *profile, const uint8_t *start, struct sam
 {
 	struct snapshot *snapshot = profile->source->snapshot;
 	uint32_t *stack = &sample->goroutine.stack;
+	if (profile->samples++ == SAMPLES_MAX)
+		return problem_set(profile->source->problem, "it has more samples than any profile of goroutines");
 	if (!stack_names_end(profile->source->names, stack))
 		return no_memory(profile);
 	uint64_t count = profile->value < sample->value_count ? sample->values[profile->value] : 0;

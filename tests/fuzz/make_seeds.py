@@ -174,10 +174,49 @@ def unfinished_core():
     return bytes(64) + headers + bytes(program) + bytes(1024)
 
 
+def jsonl():
+    """A capture of two goroutines."""
+    return b"".join(line + b"\n" for line in [
+        b'{"type":"capture","schema":1,"tool":"gostackdump","pid":7,"exe":"/server","go_version":"go1.26.8",'
+        b'"time":"2025-01-31T12:00:00.5Z","goroutines":2}',
+        b'{"type":"goroutine","goid":1,"state":"select","wait_ns":60000000000,"creator":null,'
+        b'"frames":[{"function":"main.main","file":"x.go","line":3,"pc":"0x400000"}]}',
+        b'{"type":"goroutine","goid":2,"state":"running","creator":{"function":"main.main","goid":1},'
+        b'"frames":[{"function":"main.a","file":null,"line":4},{"function":"runtime.goexit","line":1}]}',
+        b'{"type":"end"}',
+    ])
+
+
+def profile(single):
+    """A profile.proto of two stacks; or of two goroutines with labels."""
+
+    def field(number, value):
+        if isinstance(value, int):
+            return varint(number << 3) + varint(value)
+        return varint(number << 3 | 2) + varint(len(value)) + value
+
+    strings = [b"", b"goroutine", b"count", b"stack_reserved", b"goid", b"state", b"select", b"wait_minutes", b"creator",
+               b"main.a", b"main.b", b"x.go", b"/server", b"build"]
+    out = field(1, field(1, 1) + field(2, 2))
+    out += field(1, field(1, 3) + field(2, 2)) if single else b""
+    for i in (1, 2):
+        labels = b""
+        for key, text, number in ((4, 0, i), (5, 6, 0), (7, 0, 3), (8, 9, 0)):
+            labels += field(3, field(1, key) + (field(2, text) if text else field(3, number)))
+        values = varint(1) + varint(4096) if single else varint(i)
+        out += field(2, field(1, varint(i) + varint(2)) + field(2, values) + (labels if single else b""))
+    out += field(3, field(1, 1) + field(5, 12) + field(6, 13))
+    for i in (1, 2):
+        out += field(4, field(1, i) + field(3, TEXT) + field(4, field(1, i) + field(2, 5)))
+        out += field(5, field(1, i) + field(2, 8 + i) + field(4, 11))
+    return out + b"".join(field(6, string) for string in strings) + field(9, 10**18)
+
+
 def main():
     tables = [table(0xFFFFFFF0), table(0xFFFFFFF1)]
     seeds = {
         "record": [record(), b"\x89GSD\r\n\x1a\n\1\0\0\0\0\0\0\0"],
+        "captures": [jsonl(), profile(False), profile(True), b"\x89" + record()],
         "pclntab": tables,
         "core": [core(), unfinished_core()],
         "frames": [

@@ -90,9 +90,24 @@ class Damaged(LeakerTestCase):
             (b"{\xff\n", "line 1:"),
             (b"{" + b"\"a\":[" * 5000 + b"\n", "line 1:"),
             (b"{" + b" " * (130 << 20), "line 1 is longer than any of a capture"),
+            (b'{"a":[' + b"[]," * (1 << 21) + b"[]]}\n", "line 1 has more values than any of a capture"),
         ):
             with self.subTest(said=said):
                 self.refuse(content, said)
+
+    def test_profiles_that_would_take_much_more_room_or_time_than_they_have_bytes(self):
+        name = field(6, b"x" * (1 << 20))
+        locations = b"".join(field(4, field(1, i) + field(4, field(1, 1) + field(2, i))) for i in range(1, 1100))
+        sample = field(2, field(1, b"".join(map(varint, range(1, 1100)))) + field(2, b"\x01"))
+        for content, said in (
+            (PROFILE + field(6, b"") * (1 << 24), "more strings than"),
+            (PROFILE + field(5, b"") * (1 << 22), "more functions than"),
+            (PROFILE + field(4, b"") * (1 << 22), "more locations than"),
+            (PROFILE + field(2, b"") * (1 << 24), "more samples than"),
+            (TYPE + STRINGS.replace(field(6, b"main.main"), name) + FUNCTION + locations + sample, "names are longer than"),
+        ):
+            with self.subTest(said=said):
+                self.refuse(gzip.compress(content, 1), said)
 
     def test_profiles_that_are_wrong(self):
         inflated = gzip.compress(PROFILE)
