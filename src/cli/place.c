@@ -191,15 +191,28 @@ static int try_file_in(const char *directory)
 	return errnum == ENOSPC || errnum == EDQUOT ? 0 : errnum;
 }
 
-/* The same for a directory that is not there: what is there of its path is where it would be made. */
-static int try_directory_in(const char *path)
+static int try_directory_in(const char *directory)
+{
+	char *path;
+	if (asprintf(&path, "%s/.gostackdump-XXXXXX", directory) < 0)
+		return ENOMEM;
+	int errnum = mkdtemp(path) != NULL ? 0 : errno;
+	if (errnum == 0)
+		rmdir(path);
+	free(path);
+	return errnum == ENOSPC || errnum == EDQUOT ? 0 : errnum;
+}
+
+/* The same for a directory that is not there: the last one of its path that is there is where it would be made. */
+static int try_to_make(const char *path)
 {
 	char *rest = strdup(path), *parent = rest;
-	int errnum = rest != NULL ? ENOENT : ENOMEM;
-	while (errnum == ENOENT && strcmp(parent, ".") != 0 && strcmp(parent, "/") != 0) {
+	if (rest == NULL)
+		return ENOMEM;
+	do
 		parent = dirname(parent);
-		errnum = faccessat(AT_FDCWD, parent, W_OK | X_OK, AT_EACCESS) == 0 ? 0 : errno;
-	}
+	while (access(parent, F_OK) != 0 && errno == ENOENT && strcmp(parent, ".") != 0 && strcmp(parent, "/") != 0);
+	int errnum = try_directory_in(parent);
 	free(rest);
 	return errnum;
 }
@@ -212,11 +225,11 @@ bool places_check(const struct invocation *invocation)
 		bool there = stat(path, &status) == 0;
 		int errnum = there && !S_ISDIR(status.st_mode) ? ENOTDIR
 			     : there                           ? try_file_in(path)
-							       : try_directory_in(path);
+							       : try_to_make(path);
 		if (errnum == 0)
 			continue;
 		message_errno(errnum, there ? "write files into %s" : "make the directory %s", path);
-		message_hint("%s", gsd_write_hint(errnum));
+		place_hint_not_made(errnum);
 		return false;
 	}
 	return true;

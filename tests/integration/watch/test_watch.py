@@ -151,7 +151,7 @@ class Ticks(WatchTestCase):
         self.addCleanup(subprocess.run, ["umount", readonly], check=True)
         (self.directory / "file").write_text("")
         for place, named in ((readonly, "write files into "), (readonly / "new/er", "make the directory "),
-                             (self.directory / "file", "write files into ")):
+                             (self.directory / "file", "write files into "), ("/proc/x", "make the directory ")):
             with self.subTest(place=place):
                 result = run("watch", "-p", target.pid, "--every", "1h", "--on", "goroutines>1000000", "-o", place)
                 self.assert_status(2, result)
