@@ -75,6 +75,17 @@ static void print_signals(void)
 	}
 }
 
+/* The words that an argument is one of. */
+static void print_choices(const struct option_row *row)
+{
+	switch (values_of(row)) {
+	case VALUES_FORMATS: print_formats(); break;
+	case VALUES_SIGNALS: print_signals(); break;
+	case VALUES_WORDS: print_words(row); break;
+	default: break;
+	}
+}
+
 /* Processes as gostackdump itself sees them, in a form that every shell runs. */
 static const char pids[] = "gostackdump ps --json 2>/dev/null | sed -n 's/^{\"pid\":\\([0-9]*\\),.*/\\1/p'";
 static const char names[] = "gostackdump ps --json 2>/dev/null | sed -n 's/.*,\"comm\":\"\\([^\"\\\\]*\\)\".*/\\1/p'";
@@ -96,16 +107,29 @@ static void print_bash_values(const struct option_row *row)
 	case VALUES_SIGNALS:
 	case VALUES_WORDS:
 		printf("COMPREPLY=($(compgen -W '");
-		if (values_of(row) == VALUES_FORMATS)
-			print_formats();
-		else if (values_of(row) == VALUES_SIGNALS)
-			print_signals();
-		else
-			print_words(row);
+		print_choices(row);
 		printf("' -- \"$cur\"))");
 		break;
 	case VALUES_NONE: printf(":"); break;
 	}
+}
+
+/* Whether commands differ in what they mean by it. */
+static bool is_ambiguous(const struct option_row *row)
+{
+	for (const struct option_row *other = option_table; other->name != NULL; other++)
+		if (other != row && other->help != NULL && strcmp(other->name, row->name) == 0)
+			return true;
+	return false;
+}
+
+/* "*:-p | *:--pid": the command and the word before the one that is completed. */
+static void print_bash_pattern(const struct option_row *row, const char *before, const char *command)
+{
+	printf("%s", before);
+	if (row->letter < 256)
+		printf("%s:-%c | ", command, row->letter);
+	printf("%s:--%s", command, row->name);
 }
 
 static void print_bash_cases(void)
@@ -113,10 +137,16 @@ static void print_bash_cases(void)
 	for (const struct option_row *row = option_table; row->name != NULL; row++) {
 		if (row->help == NULL || row->argument == NULL)
 			continue;
-		printf("\t");
-		if (row->letter < 256)
-			printf("-%c | ", row->letter);
-		printf("--%s) ", row->name);
+		const char *before = "\t";
+		for (const struct command_row *command = command_table; command->name != NULL; command++) {
+			if (!is_ambiguous(row) || !is_shown(row, command))
+				continue;
+			print_bash_pattern(row, before, command->name);
+			before = " | ";
+		}
+		if (!is_ambiguous(row))
+			print_bash_pattern(row, before, "*");
+		printf(") ");
 		print_bash_values(row);
 		printf("; return ;;\n");
 	}
@@ -149,7 +179,7 @@ static void print_bash(void)
 	       "\tfor ((i = 2; i < COMP_CWORD; i++)); do\n"
 	       "\t\tif [[ ${COMP_WORDS[i]} == -- ]]; then\n"
 	       "\t\t\tmapfile -t COMPREPLY < <(compgen -c -f -- \"$cur\")\n\t\t\treturn\n\t\tfi\n\tdone\n"
-	       "\tcase $prev in\n");
+	       "\tcase $command:$prev in\n");
 	print_bash_cases();
 	printf("\tesac\n\tcase $command in\n");
 	for (const struct command_row *command = command_table; command->name != NULL; command++)
@@ -185,18 +215,10 @@ static void print_zsh_values(const struct option_row *row)
 	case VALUES_PIDS: printf(":_gostackdump_pids"); break;
 	case VALUES_NAMES: printf(":_gostackdump_names"); break;
 	case VALUES_FORMATS:
-		printf(":(");
-		print_formats();
-		printf(")");
-		break;
 	case VALUES_SIGNALS:
-		printf(":(");
-		print_signals();
-		printf(")");
-		break;
 	case VALUES_WORDS:
 		printf(":(");
-		print_words(row);
+		print_choices(row);
 		printf(")");
 		break;
 	case VALUES_NONE: printf(": "); break;
@@ -275,18 +297,10 @@ static void print_fish_values(const struct option_row *row)
 	case VALUES_PIDS: printf(" -x -a '(__gostackdump_pids)'"); break;
 	case VALUES_NAMES: printf(" -x -a '(__gostackdump_names)'"); break;
 	case VALUES_FORMATS:
-		printf(" -x -a '");
-		print_formats();
-		printf("'");
-		break;
 	case VALUES_SIGNALS:
-		printf(" -x -a '");
-		print_signals();
-		printf("'");
-		break;
 	case VALUES_WORDS:
 		printf(" -x -a '");
-		print_words(row);
+		print_choices(row);
 		printf("'");
 		break;
 	case VALUES_NONE:

@@ -83,6 +83,14 @@ class Scripts(TestCase):
                 break
         return seen
 
+    def test_an_option_that_commands_mean_differently(self):
+        everywhere = {"report", "html"}
+        for shell in (lambda command: self.bash(command, "-f", ""), lambda command: self.fish(command + " -f ")):
+            self.assertEqual(everywhere, shell("diff"))
+            self.assertLess(everywhere, shell("dump"))
+        self.assertEqual(everywhere, self.bash("diff", "--format", ""))
+        self.assertIn("jsonl", self.bash("-f", ""))
+
     def test_commands(self):
         self.assertEqual(set(commands()), self.bash(""))
         self.assertEqual(set(commands()), self.fish(""))
