@@ -14,8 +14,9 @@
 #include "cli/outputs.h"
 #include "cli/screen.h"
 
-#define WIDTH_MIN     40U
-#define WIDTH_DEFAULT 80U
+#define WIDTH_MIN      40U
+#define WIDTH_DEFAULT  80U
+#define HEIGHT_DEFAULT 21U /* of a terminal that does not say how large it is */
 
 static void complain(const struct problem *problem)
 {
@@ -40,13 +41,15 @@ static struct diff_style style_for(const struct invocation *invocation, int desc
 {
 	struct diff_style style = {
 		.width = WIDTH_DEFAULT, .utf8 = locale_is_utf8(), .runtime_frames = invocation->runtime_frames};
-	unsigned height;
 	if (descriptor < 0 || !isatty(descriptor))
 		return style;
-	screen_of(descriptor, &style.width, &height, &style.colour);
+	screen_of(descriptor, &style.width, &style.height, &style.colour);
 	if (style.width < WIDTH_MIN)
 		style.width = style.width == 0 ? WIDTH_DEFAULT : WIDTH_MIN;
-	style.brief = !invocation->full;
+	if (invocation->full)
+		style.height = 0;
+	else if (style.height == 0)
+		style.height = HEIGHT_DEFAULT;
 	return style;
 }
 

@@ -13,7 +13,7 @@ struct diff_style {
 	unsigned width; /**< columns */
 	bool colour;
 	bool utf8;           /**< plots and arrows may use more than ASCII */
-	bool brief;          /**< what is most important; else everything */
+	unsigned height;     /**< lines for what is most important; 0: everything */
 	bool runtime_frames; /**< frames of the runtime, too */
 };
 

@@ -14,9 +14,6 @@
 #define GAP           2U
 #define FILE_COLUMNS  28U /* a file is not squeezed below that by long function names */
 #define NAME_SIZE     2048U
-#define BRIEF_GROUPS  10U
-#define BRIEF_STAYS   5U
-#define BRIEF_FRAMES  10U
 #define PLOT_COLUMNS  60U
 #define NS_PER_SECOND UINT64_C(1000000000)
 
@@ -26,9 +23,24 @@
 #define GREEN "\033[32m"
 #define PLAIN "\033[0m"
 
+/* How much of each part is shown. */
+struct extent {
+	size_t suspects, groups, stays, frames; /* frames of a stack, at least 4 */
+};
+
+static const struct extent everything = {SIZE_MAX, SIZE_MAX, SIZE_MAX, SIZE_MAX};
+
+/* On a terminal: the first of these that fits it; the last one where none does. */
+static const struct extent extents[] = {
+	{40, 40, 20, 40}, {20, 20, 10, 20}, {10, 10, 10, 10}, {10, 10, 5, 10}, {7, 7, 5, 10}, {5, 5, 3, 10},
+	{5, 3, 2, 8},     {4, 3, 2, 6},     {4, 2, 1, 6},     {3, 2, 1, 6},    {3, 1, 1, 5},  {2, 1, 1, 5},
+	{2, 1, 0, 5},     {2, 1, 0, 4},     {1, 1, 0, 4},     {1, 0, 0, 4},    {0, 0, 0, 4},
+};
+
 struct report {
 	const struct series_set *set;
 	const struct diff_style *style;
+	const struct extent *extent;
 	FILE *stream;
 };
 
@@ -98,6 +110,8 @@ static void print_duration(const struct report *report, uint64_t ns)
 		print_counted(report, minutes, "minute", "minutes");
 	else if (seconds >= 2)
 		print_counted(report, seconds, "second", "seconds");
+	else if (ns >= NS_PER_SECOND / 10 * 9)
+		fprintf(report->stream, "%.1f seconds", (double)ns / 1e9);
 	else
 		fprintf(report->stream, "%.3g ms", (double)ns / 1e6);
 }
@@ -167,9 +181,9 @@ static struct shown choose(const struct report *report, uint32_t stack)
 		shown.plumbing = true;
 		shown.count = depth;
 	}
-	if (report->style->brief && shown.count > BRIEF_FRAMES) {
-		shown.last = BRIEF_FRAMES / 4;
-		shown.first = BRIEF_FRAMES - shown.last - 1;
+	if (shown.count > report->extent->frames) {
+		shown.last = report->extent->frames / 4;
+		shown.first = report->extent->frames - shown.last - 1;
 	}
 	return shown;
 }
@@ -352,9 +366,9 @@ static void print_groups(const struct report *report, const struct series *serie
 	for (size_t i = 0; i < diff->group_count; i++) {
 		if (series->point_count > 2 && is_suspect(series, diff->groups[i].stack))
 			continue;
-		if (series->point_count > 2 && printed == 0)
+		if (series->point_count > 2 && printed + left == 0)
 			fputs("\nOther groups, from the first snapshot to the last\n", report->stream);
-		if (report->style->brief && printed == BRIEF_GROUPS) {
+		if (printed == report->extent->groups) {
 			left++;
 			continue;
 		}
@@ -379,7 +393,7 @@ static void print_goids(const struct report *report, const struct diff_stay *sta
 static void print_stays(const struct report *report, const struct series *series)
 {
 	const struct diff *diff = &series->diff;
-	size_t limit = report->style->brief && diff->stay_count > BRIEF_STAYS ? BRIEF_STAYS : diff->stay_count;
+	size_t limit = diff->stay_count < report->extent->stays ? diff->stay_count : report->extent->stays;
 	if (diff->stay_count == 0)
 		return;
 	putc('\n', report->stream);
@@ -457,7 +471,12 @@ static void print_rate(const struct report *report, const struct series *series,
 		double rate = (double)growth / seconds * units[i].seconds;
 		if (rate < 1 && i < 3)
 			continue;
-		fprintf(report->stream, ", %.3g %s", rate, units[i].name);
+		fputs(", ", report->stream);
+		if (rate < 100)
+			fprintf(report->stream, "%.3g", rate);
+		else
+			print_number(report, (uint64_t)rate);
+		fprintf(report->stream, " %s", units[i].name);
 		return;
 	}
 }
@@ -486,9 +505,9 @@ static void print_suspect(const struct report *report, const struct series *seri
 static void print_suspects(const struct report *report, const struct series *series)
 {
 	size_t limit = series->suspect_count;
-	if (report->style->brief && limit > BRIEF_STAYS)
-		limit = BRIEF_STAYS;
-	if (limit == 0) {
+	if (limit > report->extent->suspects)
+		limit = report->extent->suspects;
+	if (series->suspect_count == 0) {
 		fputs("\nNo group has grown: no leak is suspected\n", report->stream);
 		return;
 	}
@@ -606,9 +625,10 @@ static void print_series(const struct report *report, const struct series *serie
 	print_stays(report, series);
 }
 
-void diff_report(const struct series_set *set, const struct diff_style *look, FILE *stream)
+static void print_set(const struct series_set *set, const struct diff_style *look, const struct extent *extent,
+		      FILE *stream)
 {
-	const struct report report = {set, look, stream};
+	const struct report report = {set, look, extent, stream};
 	bool first = true;
 	for (size_t i = 0; i < set->count; i++) {
 		if (set->items[i].point_count == 0)
@@ -618,4 +638,63 @@ void diff_report(const struct series_set *set, const struct diff_style *look, FI
 		print_series(&report, &set->items[i]);
 		first = false;
 	}
+}
+
+/* ---- how much of it --------------------------------------------------------------------------------------------- */
+
+/* Lines that @p text takes on a screen of @p width columns; colours take no room. */
+static size_t lines_of(const char *text, unsigned width)
+{
+	size_t lines = 0, columns = 0;
+	while (*text != '\0') {
+		size_t length = utf8_length(text);
+		if (*text == '\033') {
+			text += strcspn(text, "m") + 1;
+			continue;
+		}
+		if (*text == '\n') {
+			lines += columns == 0 ? 1 : (columns + width - 1) / width;
+			columns = 0;
+		} else {
+			columns++;
+		}
+		text += length == 0 ? 1 : length;
+	}
+	return lines;
+}
+
+/* Prints it if it is the last choice or fits. */
+static bool print_fitting(const struct series_set *set, const struct diff_style *look, const struct extent *extent,
+			  bool is_last, FILE *stream)
+{
+	char *text = NULL;
+	size_t size = 0;
+	FILE *page = open_memstream(&text, &size);
+	if (page == NULL) {
+		print_set(set, look, extent, stream);
+		return true;
+	}
+	print_set(set, look, extent, page);
+	if (fclose(page) != 0) {
+		print_set(set, look, extent, stream);
+		free(text);
+		return true;
+	}
+	bool fits = is_last || lines_of(text, look->width) <= look->height;
+	if (fits)
+		fputs(text, stream);
+	free(text);
+	return fits;
+}
+
+void diff_report(const struct series_set *set, const struct diff_style *look, FILE *stream)
+{
+	const size_t count = sizeof extents / sizeof extents[0];
+	if (look->height == 0) {
+		print_set(set, look, &everything, stream);
+		return;
+	}
+	for (size_t i = 0; i < count; i++)
+		if (print_fitting(set, look, &extents[i], i + 1 == count, stream))
+			return;
 }

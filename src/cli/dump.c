@@ -183,8 +183,8 @@ static void write_outputs(const struct invocation *invocation, struct gsd_captur
 static void conclude(const struct invocation *invocation, struct gsd_capture *capture, struct gsd_error *error,
 		     char **places, FILE *stats_stream, struct result *result)
 {
-	if (capture != NULL && (invocation->selection.filter_count > 0 || invocation->selection.limit > 0))
-		error = gsd_capture_select(capture, &invocation->selection);
+	if (capture != NULL)
+		error = output_select(invocation, capture);
 	if (error != NULL)
 		message_error(error);
 	if (error != NULL && gsd_error_code(error) == GSD_ERROR_NOT_GO && !invocation->capture.native)

@@ -287,18 +287,22 @@ bool outputs_decide_pages(struct invocation *invocation)
 
 /* ---- writing ---------------------------------------------------------------------------------------------------- */
 
-enum { MESSAGE_LINES = 3 }; /* of a screen: left for the summary on standard error, and the prompt */
+struct gsd_error *output_select(const struct invocation *invocation, struct gsd_capture *capture)
+{
+	const struct gsd_selection *selection = &invocation->selection;
+	bool is_asked = selection->filter_count > 0 || selection->limit > 0;
+	return is_asked ? gsd_capture_select(capture, selection) : NULL;
+}
 
 struct gsd_write_options output_options(const struct invocation *invocation, int descriptor)
 {
 	struct gsd_write_options options = {.size = sizeof options, .runtime_frames = invocation->runtime_frames};
-	unsigned height;
 	progress_of_output(invocation, descriptor, &options);
 	if (descriptor < 0 || !isatty(descriptor))
 		return options;
-	screen_of(descriptor, &options.width, &height, &options.colour);
-	if (!invocation->full && height > MESSAGE_LINES)
-		options.height = height - MESSAGE_LINES;
+	screen_of(descriptor, &options.width, &options.height, &options.colour);
+	if (invocation->full)
+		options.height = 0;
 	return options;
 }
 

@@ -39,6 +39,9 @@ bool outputs_decide(struct invocation *invocation);
  */
 bool outputs_decide_pages(struct invocation *invocation);
 
+/** Narrows @p capture to what of it is to be written. Errors: as gsd_capture_select(). */
+struct gsd_error *output_select(const struct invocation *invocation, struct gsd_capture *capture);
+
 /** Writes @p capture to @p path (made by output_place()) as @p invocation wants it. False after a message. */
 bool output_write(const struct invocation *invocation, const struct output *output, const char *path,
 		  struct gsd_capture *capture);

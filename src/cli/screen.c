@@ -8,6 +8,8 @@
 
 #include "cli/values.h"
 
+enum { MESSAGE_LINES = 3 }; /* left for the summary on standard error, and the prompt */
+
 /* What the variable @p name says, else @p size. */
 static unsigned screen_size(const char *name, unsigned size)
 {
@@ -22,6 +24,7 @@ void screen_of(int descriptor, unsigned *width_ret, unsigned *height_ret, bool *
 	const char *no_colour = getenv("NO_COLOR"), *terminal = getenv("TERM");
 	(void)ioctl(descriptor, TIOCGWINSZ, &size);
 	*width_ret = screen_size("COLUMNS", size.ws_col);
-	*height_ret = screen_size("LINES", size.ws_row);
+	unsigned height = screen_size("LINES", size.ws_row);
+	*height_ret = height > MESSAGE_LINES ? height - MESSAGE_LINES : 0;
 	*colour_ret = (no_colour == NULL || *no_colour == '\0') && terminal != NULL && strcmp(terminal, "dumb") != 0;
 }

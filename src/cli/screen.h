@@ -4,7 +4,10 @@
 
 #include <stdbool.h>
 
-/** How large the terminal @p descriptor is (0: not known), and whether it is to be coloured. */
+/**
+ * How large the terminal @p descriptor is (0: not known), in lines those that a report may take, and whether it is to
+ * be coloured.
+ */
 void screen_of(int descriptor, unsigned *width_ret, unsigned *height_ret, bool *colour_ret);
 
 #endif

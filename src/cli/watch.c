@@ -333,11 +333,10 @@ static void complain(struct watch *watch, struct followed *followed, struct gsd_
 
 static void capture_one(struct watch *watch, struct followed *followed)
 {
-	const struct gsd_selection *selection = &watch->invocation->selection;
 	struct gsd_capture *capture = NULL;
 	struct gsd_error *error = gsd_capture_process(followed->pid, &watch->invocation->capture, &capture);
-	if (error == NULL && (selection->filter_count > 0 || selection->limit > 0))
-		error = gsd_capture_select(capture, selection);
+	if (error == NULL)
+		error = output_select(watch->invocation, capture);
 	if (error != NULL) {
 		gsd_capture_destroy(capture);
 		complain(watch, followed, error);

@@ -6,7 +6,7 @@ import signal
 import subprocess
 
 from leaker import LeakerTestCase, numbers
-from support import GOSTACKDUMP, environment, main, run
+from support import GOSTACKDUMP, environment, main, run, run_on_terminal
 
 STEPS = 12
 
@@ -55,6 +55,22 @@ class Series(LeakerTestCase):
         self.assertNotEqual(sorted(lent), lent)
         # The last capture saw all of what had leaked, or all but the last step's.
         self.assertIn(first[0], (5 * STEPS, 5 * (STEPS - 1)))
+
+    def test_a_terminal_gets_what_fits_it(self):
+        dumps = self.directory / "dumps"
+        program = self.leaker()
+        self.watch(program, "-o", "jsonl:%s" % dumps)
+        shown = []
+        for lines in (24, 40, 80):
+            seen = run_on_terminal("diff", dumps, env={"LINES": str(lines), "COLUMNS": "80", "NO_COLOR": "1"})
+            report = seen.out.decode().replace("\r", "")
+            shown.append(sum(max(1, -(-len(line) // 80)) for line in report.splitlines()))
+            self.assertLess(shown[-1], lines, report)
+            self.assertEqual("main.leaking", self.suspects(report)[0][2])
+        self.assertLess(shown[0], shown[1])
+        whole = run_on_terminal("diff", "--full", dumps, env={"LINES": "24", "COLUMNS": "80", "NO_COLOR": "1"})
+        self.assertGreater(len(whole.out.splitlines()), 24)
+        self.assertNotIn(b"--full", whole.out)
 
     def test_conditions_are_about_first_and_last(self):
         dumps = self.directory / "dumps"
