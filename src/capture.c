@@ -363,7 +363,7 @@ static struct gsd_error *take_rounds(struct gsd_looks *looks, struct copy *copy,
 		if (*ambiguous_ret != SIZE_MAX && *ambiguous_ret > before && *ambiguous_ret > FEW_AMBIGUOUS)
 			return NULL; /* they do not get fewer */
 		before = *ambiguous_ret;
-		if (round > 0 && *ambiguous_ret <= FEW_AMBIGUOUS)
+		if (round > 0 && round + 1 < MAX_ROUNDS && *ambiguous_ret <= FEW_AMBIGUOUS)
 			GSD_TRY(look_for_longer(looks->survey, FIRST_LOOKS << (round - 1)));
 	}
 	return NULL;

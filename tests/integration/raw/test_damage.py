@@ -62,8 +62,9 @@ class Damage(SavedTestCase):
         self.assert_refused(self.load(flags), "0x1")
 
     def test_other_files_are_refused_by_what_they_are(self):
-        for content in (b"", b"{}\n", b"\x7fELF" + bytes(100)):
+        for content in (b"", b"{}\n"):
             self.assert_refused(self.load(content), "damaged.gsd")
+        self.assert_refused(self.load(b"\x7fELF" + bytes(100)), "damaged.gsd", "--core")
         self.assert_refused(self.load(b"\x1f\x8b" + bytes(100)), "go tool pprof")
         result = run("--from", os.path.join(self.saved.folder, "no-such-file"))
         self.assert_refused(result, "no-such-file", os.strerror(2))
