@@ -14,6 +14,7 @@
 #include "jobs/clock.h"
 
 #define COMMAND_MAX_BYTES ((size_t)4096)
+#define PARENTS_MAX       3
 #define KERNEL_THREAD     0x00200000U /* PF_KTHREAD (include/linux/sched.h) */
 
 /* At most @p capacity - 1 bytes of a file of /proc/PID; −1 when it cannot be read. */
@@ -79,7 +80,10 @@ static bool parse_stat(char *text, bool want_ended, struct process *process)
 	return ended == want_ended && (flags & KERNEL_THREAD) == 0;
 }
 
-static bool read_process(pid_t pid, bool want_ended, struct process *process_ret)
+/* What is listed. */
+enum kind { LIVING, LIVING_BARE, ENDED };
+
+static bool read_process(pid_t pid, enum kind kind, struct process *process_ret)
 {
 	char text[1024];
 	char path[32];
@@ -87,17 +91,23 @@ static bool read_process(pid_t pid, bool want_ended, struct process *process_ret
 	struct process process = {.pid = pid};
 	snprintf(path, sizeof path, "/proc/%d", pid);
 	if (stat(path, &status) != 0 || read_file(pid, "stat", text, sizeof text) <= 0 ||
-	    !parse_stat(text, want_ended, &process))
+	    !parse_stat(text, kind == ENDED, &process))
 		return false;
 	process.user = status.st_uid;
-	process.command = read_command(pid);
+	if (kind != LIVING_BARE)
+		process.command = read_command(pid);
 	*process_ret = process;
-	return process.command != NULL;
+	return kind == LIVING_BARE || process.command != NULL;
+}
+
+void process_add_command(struct process *process)
+{
+	process->command = read_command(process->pid);
 }
 
 bool process_read(pid_t pid, struct process *process_ret)
 {
-	return read_process(pid, false, process_ret);
+	return read_process(pid, LIVING, process_ret);
 }
 
 static bool append(struct processes *processes, size_t *capacity, const struct process *process)
@@ -120,7 +130,7 @@ static int by_pid(const void *left, const void *right)
 	return (a->pid > b->pid) - (a->pid < b->pid);
 }
 
-static bool list(bool want_ended, struct processes *processes_ret)
+static bool list(enum kind kind, struct processes *processes_ret)
 {
 	struct processes processes = {0};
 	size_t capacity = 0;
@@ -131,7 +141,7 @@ static bool list(bool want_ended, struct processes *processes_ret)
 		struct process process;
 		char *end;
 		long pid = strtol(entry->d_name, &end, 10);
-		if (pid <= 0 || *end != '\0' || !read_process((pid_t)pid, want_ended, &process))
+		if (pid <= 0 || *end != '\0' || !read_process((pid_t)pid, kind, &process))
 			continue;
 		if (!append(&processes, &capacity, &process)) {
 			free(process.command);
@@ -150,15 +160,20 @@ static bool list(bool want_ended, struct processes *processes_ret)
 
 bool processes_list(struct processes *processes_ret)
 {
-	return list(false, processes_ret);
+	return list(LIVING, processes_ret);
+}
+
+bool processes_list_bare(struct processes *processes_ret)
+{
+	return list(LIVING_BARE, processes_ret);
 }
 
 bool processes_list_ended(struct processes *processes_ret)
 {
-	return list(true, processes_ret);
+	return list(ENDED, processes_ret);
 }
 
-static const struct process *find(const struct processes *processes, pid_t pid)
+static struct process *find(const struct processes *processes, pid_t pid)
 {
 	size_t low = 0;
 	size_t high = processes->count;
@@ -174,7 +189,26 @@ static const struct process *find(const struct processes *processes, pid_t pid)
 	return NULL;
 }
 
-/* The list is no single moment: a line of parents may break, or go in a circle. */
+/*
+ * The list is no single moment: a parent that ended before it was read itself has left its children to another one.
+ * Those ask again, a few times: the new one may end, too.
+ */
+static void find_new_parents(const struct processes *processes, pid_t root)
+{
+	for (size_t i = 0; i < processes->count; i++) {
+		struct process *process = &processes->items[i];
+		struct process now;
+		for (int asked = 0; asked < PARENTS_MAX && process->parent != 0 && process->parent != root &&
+				    find(processes, process->parent) == NULL;
+		     asked++) {
+			if (!read_process(process->pid, LIVING_BARE, &now) || now.started != process->started)
+				break;
+			process->parent = now.parent;
+		}
+	}
+}
+
+/* A line of parents may still break, or go in a circle. */
 bool process_descends(const struct processes *processes, const struct process *process, pid_t root)
 {
 	for (size_t steps = 0; process != NULL && steps <= processes->count; steps++) {
@@ -189,6 +223,7 @@ void processes_keep_descendants(struct processes *processes, pid_t root)
 {
 	bool *keeps = calloc(processes->count + 1, sizeof *keeps);
 	size_t kept = 0;
+	find_new_parents(processes, root);
 	for (size_t i = 0; keeps != NULL && i < processes->count; i++)
 		keeps[i] = process_descends(processes, &processes->items[i], root);
 	for (size_t i = 0; i < processes->count; i++) {

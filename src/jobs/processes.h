@@ -18,7 +18,8 @@ struct process {
 	uint64_t cpu_ticks; /**< processor time used so far, in clock ticks, its ended children included */
 	uid_t user;
 	char comm[17]; /**< what the kernel calls it; any bytes */
-	char *command; /**< its arguments with spaces between; "" when they cannot be read; any bytes */
+	char *command; /**< its arguments with spaces between; "" when they cannot be read; any bytes; NULL: not asked
+			  for */
 };
 
 struct processes {
@@ -28,6 +29,11 @@ struct processes {
 
 /** Lists them. False (with errno) when /proc cannot be read or memory is short; nothing is to be freed then. */
 bool processes_list(struct processes *processes_ret);
+/** The same without their command lines (NULL): a third of the work, and nothing in them is waited for. A process may
+ * keep whoever asks for its arguments waiting, as when its memory comes from a file system that hangs. */
+bool processes_list_bare(struct processes *processes_ret);
+/** Asks for the command line of one that was listed bare. */
+void process_add_command(struct process *process);
 /** Lists zombies: processes that have ended, for whose status their parents have not asked. */
 bool processes_list_ended(struct processes *processes_ret);
 void processes_free(struct processes *processes);

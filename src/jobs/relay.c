@@ -23,7 +23,8 @@
 static const int taken[] = {SIGHUP,  SIGINT,  SIGQUIT, SIGTERM,   SIGUSR1, SIGUSR2, SIGALRM,
 			    SIGPROF, SIGPOLL, SIGURG,  SIGVTALRM, SIGPWR,  SIGWINCH};
 
-/* That the terminal sends to the group in its foreground, with SI_KERNEL. */
+/* That the terminal sends to the group in its foreground, with SI_KERNEL. SIGHUP it also sends to its session's leader
+ * alone, when it is hung up (drivers/tty/tty_jobctrl.c, tty_signal_session_leader). */
 static const int of_terminal[] = {SIGHUP, SIGINT, SIGQUIT, SIGWINCH};
 
 /* The guard's answer: it has passed on all that it had when it was asked. No signal has this number. */
@@ -169,6 +170,14 @@ static bool is_from_terminal(const struct relay_signal *signal)
 	return false;
 }
 
+/* Whether the command has got it, or would not have got it in the guard's place. */
+static bool has_reached(const struct relay_signal *signal, pid_t command, bool witnessed)
+{
+	if (is_from_terminal(signal))
+		return signal->number != SIGHUP || witnessed;
+	return witnessed && getpgid(command) == getpgrp();
+}
+
 static void send_on(const struct relay_signal *signal, pid_t command)
 {
 	const union sigval value = {.sival_int = signal->value};
@@ -233,8 +242,7 @@ enum relay_event relay_next(struct relay *relay, pid_t command, int *signal_ret)
 		return take_answer(relay, command) ? RELAY_SIGNAL : RELAY_NOTHING;
 	}
 	bool witnessed = is_witnessed(relay, &signal);
-	bool reached = is_from_terminal(&signal) || (witnessed && getpgid(command) == getpgrp());
-	if (signal.number != SIGUSR1 && !reached)
+	if (signal.number != SIGUSR1 && !has_reached(&signal, command, witnessed))
 		send_on(&signal, command);
 	return RELAY_SIGNAL;
 }

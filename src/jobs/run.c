@@ -194,12 +194,16 @@ static void dump_tree(struct run *run, enum run_occasion occasion)
 	processes_free(&tree);
 }
 
-/* Whom this user may not end: a program with another user's rights, as sudo and what it starts. */
+/* Whom this user may not end (a program with another user's rights, as sudo and what it starts), or nobody. */
 static void say_left(const struct run *run, const struct processes *left)
 {
-	for (size_t i = 0; i < left->count; i++)
-		say(run, "%s (pid %d, of user %u) goes on: this user may not end it: %s", left->items[i].comm,
-		    left->items[i].pid, left->items[i].user, left->items[i].command);
+	for (size_t i = 0; i < left->count; i++) {
+		const struct process *process = &left->items[i];
+		bool refused = kill(process->pid, 0) != 0 && errno == EPERM;
+		say(run, "%s (pid %d, of user %u) goes on: %s: %s", process->comm, process->pid, process->user,
+		    refused ? "this user may not end it" : "it waits in the kernel, and SIGKILL has not ended it",
+		    process->command);
+	}
 }
 
 static void end_tree(struct run *run, pid_t watched)
@@ -214,20 +218,21 @@ static void end_tree(struct run *run, pid_t watched)
 	processes_free(&ended.left);
 }
 
-/* The command has ended; what it has left behind ends too. */
+/* The command has ended; what it has left behind ends too. That there is something, waitpid knows best. */
 static void end_rest(struct run *run)
 {
 	struct processes tree;
-	if (!tree_list(&tree))
+	if (!tree_reap(run->command, note_end, run) || !tree_list_bare(&tree))
 		return;
 	size_t count = tree.count;
 	if (count > 0)
 		say(run, "the command has ended and left %zu process%s running (%s, pid %d%s): ending %s", count,
 		    count == 1 ? "" : "es", tree.items[0].comm, tree.items[0].pid, count == 1 ? "" : ", …",
 		    count == 1 ? "it" : "them");
+	else
+		say(run, "the command has ended and left processes running that start others: ending them");
 	processes_free(&tree);
-	if (count > 0)
-		end_tree(run, run->command);
+	end_tree(run, run->command);
 }
 
 /* Since when the tree has used no processor time. */
@@ -251,7 +256,7 @@ static bool is_idle(const struct run *run, struct idleness *idleness, uint64_t n
 {
 	struct processes tree;
 	uint64_t every = run->plan->idle_ns / IDLE_LOOKS;
-	if (run->plan->idle_ns == 0 || now < idleness->next_look_ns || !tree_list(&tree))
+	if (run->plan->idle_ns == 0 || now < idleness->next_look_ns || !tree_list_bare(&tree))
 		return false;
 	uint64_t ticks = tree_cpu_ticks(&tree);
 	processes_free(&tree);

@@ -9,15 +9,19 @@
 bool tree_adopt_orphans(void);
 /** The processes below this one. False with errno; nothing is to be freed then. */
 bool tree_list(struct processes *processes_ret);
+/** The same without their command lines. */
+bool tree_list_bare(struct processes *processes_ret);
 /** How the end of a tree went. */
 struct tree_ended {
-	size_t killed;         /**< got SIGKILL */
-	struct processes left; /**< may not be signalled by this user, and go on; to be freed */
+	size_t killed; /**< got SIGKILL */
+	struct processes
+		left; /**< go on: this user may not signal them, or the kernel does not end them; to be freed */
 };
 
 /**
  * Ends all processes below this one: @p signal to each, and SIGKILL to those that are there after @p grace_ns, until
- * none is left but those that may not be killed. Children that end are reaped; @p watched is told of to @p ended.
+ * none is left but those that may not be killed, or that do not end for 10 s of it. Children that end are reaped;
+ * @p watched is told of to @p ended.
  */
 void tree_end(int signal, uint64_t grace_ns, pid_t watched, void (*ended)(void *context, int wait_status),
 	      void *context, struct tree_ended *ended_ret);

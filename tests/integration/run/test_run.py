@@ -23,6 +23,15 @@ def children_of(pid):
         return [int(child) for child in children.read().split()]
 
 
+def hopper():
+    """A program of which one process is always there, and none for long."""
+    path = build_directory() / "hopper"
+    if not path.exists():
+        source = "#include <time.h>\n#include <unistd.h>\nint main(void) { for (time_t end = time(0) + 60; time(0) < end;) if (fork() > 0) _exit(0); }\n"
+        subprocess.run(["cc", "-O1", "-x", "c", "-o", path, "-"], input=source.encode(), check=True)
+    return path
+
+
 def switches(pid):
     """How often it has gone to sleep; 1 << 60 when it has ended."""
     try:
@@ -247,6 +256,14 @@ class NothingIsLeft(RunTestCase):
         status, _, err = self.done("--", "sh", "-c", "(setsid sleep 1000 &) ; sleep 1000 & exit 3")
         self.assertEqual(3, status)
         self.assertIn("has ended and left 2 processes running", err)
+
+    def test_what_starts_another_and_ends_at_once_is_ended(self):
+        """No list of processes has it: when all of the list has been read it is another one."""
+        for arguments in ((), ("--timeout", "1s", "--grace", "200ms")):
+            for script in ("exec %s", "%s; sleep 0.1"):
+                with self.subTest(arguments=arguments, script=script):
+                    _, _, err = self.done(*arguments, "--", "sh", "-c", script % hopper())
+                    self.assertIn("the command has ended and left", err)
 
     def test_what_has_another_users_rights_is_named_and_not_waited_for(self):
         """sudo and the like: kill(2) is refused."""

@@ -27,6 +27,10 @@ def counter():
     return path
 
 
+def parent_of(pid):
+    return int(pathlib.Path("/proc/%d/stat" % pid).read_text().rsplit(")")[1].split()[1])
+
+
 def queue(pid, number, value):
     libc = ctypes.CDLL(None, use_errno=True)
     assert libc.sigqueue(pid, number, ctypes.c_void_p(value)) == 0, os.strerror(ctypes.get_errno())
@@ -111,7 +115,7 @@ class Once(SignalTestCase):
             self.assertEqual({signal.SIGTERM: 1}, self.counts())
 
     def keeper(self):
-        return int(pathlib.Path("/proc/%d/stat" % self.pid).read_text().rsplit(")")[1].split()[1])
+        return parent_of(self.pid)
 
     def counts_of_keeper(self, keeper, number):
         """Since the last time, up to signal number, which only the keeper got, and to another that came there later."""
@@ -190,6 +194,36 @@ class Terminal(RunTestCase):
         os.write(controller, b"q\n")
         self.assertEqual(0, process.wait(TIMEOUT))
         output.close()
+
+    def test_the_end_of_the_terminal_comes_once(self):
+        """The kernel tells the session's leader, and when that one ends, the group in the foreground."""
+        for leader in ([], ["sh", "-c", '"$@"; :', "sh"]):
+            with self.subTest(leader=leader or "run"):
+                controller, terminal = pty.openpty()
+                reading, writing = os.pipe()
+                endless, held = os.pipe()  # the command is not to end because its input did
+                process = subprocess.Popen(
+                    ["setsid", "-c", *leader, "sh", "-c", 'exec "$@" <&%d' % endless, "sh", GOSTACKDUMP, "run", "--", counter()],
+                    stdin=terminal, stdout=writing, stderr=writing, pass_fds=[endless], env=environment(),
+                )
+                os.close(terminal)
+                os.close(writing)
+                os.close(endless)
+                output = os.fdopen(reading)
+                command = int(output.readline().split()[1])
+                os.close(controller)
+                counts = ""
+                deadline = time.monotonic() + 20
+                while not counts and time.monotonic() < deadline:
+                    os.kill(command, FENCE)
+                    counts = output.readline().rpartition("value")[0]
+                os.kill(parent_of(parent_of(command)), FENCE)  # and nothing later
+                counts += output.readline().rpartition("value")[0]
+                os.kill(command, signal.SIGKILL)
+                output.close()
+                os.close(held)
+                process.wait(TIMEOUT)
+                self.assertIn(counts, ("1:1 ", "1:1 18:1 "))  # the kernel also continues whom it tells
 
 
 if __name__ == "__main__":
