@@ -46,6 +46,7 @@ struct core_target {
 	struct binary_array binaries;
 	bool has_private;          /* what the process wrote into memory of its own is in the core */
 	struct gsd_error *missing; /* why the program was not found; NULL: it was */
+	bool unverified;           /* nothing tells whether it is the right build */
 	const char *warnings[MAX_WARNINGS];
 	struct gsd_arena strings;
 };
@@ -190,6 +191,7 @@ static struct gsd_error *open_elf(struct core_target *target, const struct gsd_w
 		return error;
 	}
 	binary->fd = found.fd;
+	target->unverified |= !found.verified && wanted->program;
 	if (!found.verified && wanted->program)
 		warn(target,
 		     "nothing in the %s tells which build of %s it is of (%s): the one that was found is believed to "
@@ -472,6 +474,8 @@ static struct gsd_error *core_explain(const struct gsd_target *base, struct gsd_
 	for (size_t i = 1; i < base->warning_count; i++)
 		better = gsd_error_advise(better, "%s", base->warnings[i]);
 	better = gsd_error_advise(better, "what could not be done: %s", gsd_error_message(error));
+	if (target->unverified)
+		better = gsd_error_advise(better, "if it is another build, give the right one by --exe FILE");
 	gsd_error_destroy(error);
 	return better;
 }

@@ -212,6 +212,10 @@ class Scene:
                 said = self.check(self.abort(target), f"coredump_filter {value}")
             unverified = "nothing in the core" in said
             equal(int(value, 16) & 0x14 == 0, unverified, f"coredump_filter {value}: whether the build is unknown")
+            if unverified:
+                other = fixture("go1.18" if self.go != "go1.18" else "go1.27", self.kind, "parity")
+                refused = run(TOOL, "--core=" + self.path("kernel"), "--exe=" + other, "-fjsonl", status=2).stderr
+                need("give the right one by --exe" in refused, f"coredump_filter {value}, another build: {refused}")
         with self.start("0") as target:
             core = self.abort(target)
         found = run(TOOL, "--core=" + core, "-fjsonl", status=2)
