@@ -13,7 +13,7 @@ import unittest
 from support import GOSTACKDUMP, ServerTestCase, build_directory, environment, go_command, main, run, run_on_terminal
 from support import sample_server, server
 
-# design.md, section 3: the keys, in the order in which they are written.
+# The keys of the manual (STATISTICS), in the order in which they are written.
 INTEGERS = (
     "schema pid goroutines system_goroutines unreadable ambiguous unsettled unread_running refused_pause_ns threads pause_ns pause_total_ns stops read_at_stop "
     "one_step births rounds prepare_ns capture_ns total_ns cpu_ns bytes_read missing_bytes rss_peak_bytes frames unwind_table "

@@ -22,7 +22,7 @@ static void an_estimate_grows_with_all_that_is_to_be_done(void **state)
 		assert_true(gsd_pause_estimate(&plan, &more[i]) > before);
 }
 
-/* Measured (docs/performance.md, design.md): within a factor of three of these, before anything is known. */
+/* Measured (docs/performance.md has the like): within a factor of three of these, before anything is known. */
 static void an_estimate_is_near_what_was_measured(void **state)
 {
 	(void)state;
