@@ -278,9 +278,12 @@ bool outputs_decide_pages(struct invocation *invocation)
 			output->format = format_by_ending(output->path);
 		if (output->format == NULL)
 			output->format = fallback;
-		if (output->format->id != GSD_FORMAT_REPORT && output->format->id != GSD_FORMAT_HTML)
-			return usage_error("-o '%s': a comparison is a report or html, not %s", output->path,
-					   output->format->name);
+		if (output->format->id == GSD_FORMAT_REPORT || output->format->id == GSD_FORMAT_HTML)
+			continue;
+		if (output->format == invocation->format)
+			return usage_error("-f %s: a comparison is a report or html", output->format->name);
+		return usage_error("-o '%s': a comparison is a report or html, not %s", output->path,
+				   output->format->name);
 	}
 	return check_distinct(invocation);
 }

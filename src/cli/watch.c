@@ -561,6 +561,15 @@ static void allow_descriptors(void)
 	(void)setrlimit(RLIMIT_NOFILE, &limit);
 }
 
+static void say_none_found(const char *name)
+{
+	static const char found[] = "no Go process to capture was found";
+	if (name != NULL)
+		message("%s: none that may be looked at is called %s", found, name);
+	else
+		message("%s", found);
+}
+
 enum status watch_run(const struct invocation *invocation)
 {
 	struct watch watch = {.invocation = invocation};
@@ -584,7 +593,7 @@ enum status watch_run(const struct invocation *invocation)
 	enum status status = watch_status(&watch);
 	if (invocation->pid_count == 0 && watch.captured + watch.failed == 0 && invocation->watch.once &&
 	    watch.locked == 0 && invocation->watch.condition_count == 0)
-		message("no Go process to capture was found");
+		say_none_found(invocation->watch.name);
 	for (size_t i = 0; i < watch.count; i++)
 		release(&watch.items[i]);
 	free(watch.items);

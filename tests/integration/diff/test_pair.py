@@ -178,7 +178,7 @@ class Pair(LeakerTestCase):
         for arguments, named in (
             ([], "two files"), ([old, new, new], "two files"),
             (["--fail-on", "growth>", old, new], "growth>"), (["--fail-on", "threads>5", old, new], "threads>5"),
-            (["-f", "pprof", old, new], "report or html"), (["-o", "a.jsonl", old, new], "report or html"),
+            (["-f", "pprof", old, new], "-f pprof: a comparison is a report or html"), (["-o", "a.jsonl", old, new], "report or html"),
             (["-o", "somewhere/", old, new], "somewhere/"), (["-p", "1", old, new], "--pid"),
             ([old, new, "--once"], "--once"),
         ):

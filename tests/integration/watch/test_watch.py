@@ -250,7 +250,7 @@ class Targets(WatchTestCase):
     def test_nobody_of_that_name(self):
         result = run("watch", "--name", "nobody-has-it", "--once", "-o", self.dumps)
         self.assert_status(2, result)
-        self.assertIn("no Go process to capture was found", result.err)
+        self.assertRegex(result.err, "no Go process to capture was found: .* nobody-has-it\n")
 
     def test_a_process_that_does_not_exist(self):
         result = run("watch", "-p", 2**22 + 1, "--every", "1s", "-o", self.dumps)
