@@ -14,6 +14,7 @@
 
 #include "base/error.h"
 #include "base/file_memory.h"
+#include "base/hash.h"
 #include "core_files.h"
 #include "image/binaries.h"
 #include "image/elf.h"
@@ -44,9 +45,10 @@ struct core_target {
 	struct gsd_file_memory memory;
 	struct gsd_mapping_array mappings;
 	struct binary_array binaries;
-	bool has_private;          /* what the process wrote into memory of its own is in the core */
-	struct gsd_error *missing; /* why the program was not found; NULL: it was */
-	bool unverified;           /* nothing tells whether it is the right build */
+	struct gsd_hash *binary_index; /* from the hash of a path: a core may list a million mappings of files */
+	bool has_private;              /* what the process wrote into memory of its own is in the core */
+	struct gsd_error *missing;     /* why the program was not found; NULL: it was */
+	bool unverified;               /* nothing tells whether it is the right build */
 	const char *warnings[MAX_WARNINGS];
 	struct gsd_arena strings;
 };
@@ -158,8 +160,19 @@ static struct gsd_error *make_mappings(struct core_target *target)
 
 /* ---- the files ---- */
 
+static uint64_t hash_of(const char *path)
+{
+	return gsd_hash_bytes(path, strlen(path), 0);
+}
+
 static struct binary *binary_at_path(const struct core_target *target, const char *path)
 {
+	uint64_t index;
+	if (!gsd_hash_find(target->binary_index, hash_of(path), &index))
+		return NULL;
+	if (same_path(target->binaries.items[index].path, path))
+		return &target->binaries.items[index];
+	/* Two paths of the same hash. */
 	for (size_t i = 0; i < target->binaries.count; i++)
 		if (same_path(target->binaries.items[i].path, path))
 			return &target->binaries.items[i];
@@ -220,7 +233,9 @@ static struct gsd_error *find_binary(struct core_target *target, struct gsd_bina
 		target->missing = error;
 	else
 		gsd_error_destroy(error);
-	return binary_array_append(&target->binaries, binary) ? NULL : gsd_error_no_memory();
+	bool added = binary_array_append(&target->binaries, binary) &&
+		     gsd_hash_insert(target->binary_index, hash_of(binary.path), target->binaries.count - 1);
+	return added ? NULL : gsd_error_no_memory();
 }
 
 static struct gsd_error *find_binaries(struct core_target *target, struct gsd_binaries *binaries)
@@ -338,6 +353,7 @@ static void core_target_destroy(struct gsd_target *base)
 			close(target->binaries.items[i].fd);
 	}
 	binary_array_free(&target->binaries);
+	gsd_hash_destroy(target->binary_index);
 	span_array_free(&target->dumped);
 	span_array_free(&target->spans);
 	gsd_mapping_array_free(&target->mappings);
@@ -584,7 +600,9 @@ struct gsd_error *gsd_target_open_core(const char *path, const struct gsd_captur
 		return gsd_error_no_memory();
 	target->target.operations = &core_operations;
 	target->target.warnings = target->warnings;
-	struct gsd_error *error = gsd_core_open(path, &target->core);
+	target->binary_index = gsd_hash_create(0);
+	struct gsd_error *error =
+		target->binary_index == NULL ? gsd_error_no_memory() : gsd_core_open(path, &target->core);
 	if (error == NULL) {
 		target->target.name = target->core->name;
 		target->target.pid = target->core->pid;

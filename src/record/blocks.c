@@ -284,8 +284,9 @@ static struct gsd_error *check_end(struct gsd_block_reader *reader, const struct
 	uint8_t byte;
 	size_t got;
 	if (block->bytes.length != 0 || packed != 0 || sum != headers)
-		return gsd_error_because(gsd_block_error(reader, block),
-					 "the checksum of all blocks is not what was written");
+		return gsd_error_advise(gsd_error_because(gsd_block_error(reader, block),
+							  "the checksum of all blocks is not what was written"),
+					"copy it again from where it was written");
 	GSD_TRY(read_bytes(reader, &byte, 1, &got));
 	return got == 0 ? NULL : gsd_error_because(gsd_block_error(reader, block), "bytes follow its end");
 }

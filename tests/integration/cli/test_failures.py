@@ -87,6 +87,26 @@ class NamedFiles(TestCase):
         self.assert_message(run("--core", capture), "not a core", "--from")
         self.assert_message(run("--from", lines), "no capture", "-f raw")
 
+    def test_a_core_that_lists_very_many_files_takes_time_by_their_number_only(self):
+        def seconds(names, count=600000):
+            entries = b"".join(struct.pack("<3Q", 0x2000 * i + 0x1000, 0x2000 * i + 0x2000, 0) for i in range(count))
+            paths = b"".join(b"/%d\0" % (i % names) for i in range(count))
+            files = struct.pack("<2Q", count, 4096) + entries + paths
+            note = struct.pack("<III5s3x", 5, len(files), 0x46494c45, b"CORE") + files
+            core = self.directory / "core"
+            core.write_bytes(b"\x7fELF\2\1\1" + bytes(9) + struct.pack("<HHIQQQIHHHHHH", 4, 62, 1, 0, 64, 0, 0, 64, 56, 2, 0, 0, 0)
+                             + struct.pack("<IIQQQQQQ", 4, 0, 176, 0, 0, len(note), 0, 4)
+                             + struct.pack("<IIQQQQQQ", 1, 6, 176, 0x400000, 0, 4096, 4096, 4096) + note)
+            used = []
+            for _ in range(3):
+                before = resource.getrusage(resource.RUSAGE_CHILDREN)
+                self.assert_message(run("--core", core), "find the program /0")
+                after = resource.getrusage(resource.RUSAGE_CHILDREN)
+                used.append(after.ru_utime - before.ru_utime)
+            return min(used)
+        one, many = seconds(1), seconds(2000)
+        self.assertLess(many, 4 * one + 0.2, "the time for 2,000 different names")
+
     def test_an_exe_that_is_none(self):
         text = self.directory / "text"
         text.write_text("text")
