@@ -184,6 +184,9 @@ class Scene:
             equal(len(threads), stats["threads"], "gcore: the threads that gdb sees")
             equal((0, 0, 0), (stats["stops"], stats["pause_ns"], stats["missing_bytes"]), "gcore: stops")
             equal(listed[0]["goroutines"], stats["goroutines"], "gcore: the goroutines of the statistics")
+            aged = run(TOOL, "--core=" + core, "--filter=age>1s", "-freport")
+            need("a core does not say how long goroutines wait" in aged.stderr
+                 and "how long they wait is not known" in aged.stdout, f"gcore: a filter by age: {aged.stderr}{aged.stdout}")
             os.remove(core)
             if delve:
                 self.with_delve(target)

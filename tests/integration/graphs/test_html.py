@@ -52,6 +52,13 @@ class Page(ParityTestCase):
     def share(self, count):
         return "%.1f %%" % (100 * count / len(self.goroutines))
 
+    def test_what_is_there_is_never_0_percent_nor_a_part_100(self):
+        page = (self.directory / "page.html").read_text(encoding="utf-8")
+        percent = re.search(r"^function percent\(.*?^}$", page, re.DOTALL | re.MULTILINE).group()
+        shares = {(0, 7): "0.0 %", (3, 16384): "<0.1 %", (1, 1000): "0.1 %", (999, 1000): "99.9 %", (16383, 16384): ">99.9 %",
+                  (7, 7): "100 %", (0, 0): "0 %"}
+        self.assertEqual(list(shares.values()), [self.browser.run(f"({percent}){pair}") for pair in shares])
+
     def test_a_box_is_as_wide_as_its_share_and_hover_says_its_count(self):
         whole, box = self.box("all goroutines"), self.box("main.identical")
         count = self.under("main.identical")
