@@ -122,6 +122,9 @@ static bool read_captures(const struct invocation *invocation, struct series_set
 			    : series_read_pair(paths[0], paths[1], &invocation->capture, set, &problem);
 	if (!good)
 		complain(&problem);
+	else if (set->without_go > 0)
+		message("left out %zu capture%s of programs without Go: goroutines are compared", set->without_go,
+			set->without_go == 1 ? "" : "s");
 	return good;
 }
 

@@ -11,6 +11,7 @@ bool problem_set(struct problem *problem, const char *format, ...)
 	vsnprintf(problem->text, sizeof problem->text, format, arguments);
 	va_end(arguments);
 	problem->hint[0] = '\0';
+	problem->without_go = false;
 	return false;
 }
 

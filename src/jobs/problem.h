@@ -10,6 +10,7 @@
 struct problem {
 	char text[1024]; /**< what was tried, on what, and why it failed; any bytes */
 	char hint[512];  /**< what to do; "" when there is nothing to advise */
+	bool without_go; /**< a capture was read, but of a program without Go */
 };
 
 /** Says it. Returns false, for the caller. */

@@ -349,6 +349,17 @@ static bool read_capture(const struct walk *walk, const struct found_file *files
 	return false;
 }
 
+/* A capture with the walk's problem. */
+static void leave_out(const struct walk *walk, struct series *series)
+{
+	if (walk->problem->without_go) {
+		walk->set->without_go++;
+		return;
+	}
+	walk->complain(walk->problem);
+	series->unread++;
+}
+
 /* Reads the captures of one process. False without memory. */
 static bool read_series(const struct walk *walk, const struct found_file *files, size_t count, struct series *series)
 {
@@ -362,8 +373,7 @@ static bool read_series(const struct walk *walk, const struct found_file *files,
 		for (next = first + 1; next < count && same_capture(&files[first], &files[next]);)
 			next++;
 		if (!read_capture(walk, files + first, next - first, &path, &snapshot)) {
-			walk->complain(walk->problem);
-			series->unread++;
+			leave_out(walk, series);
 			continue;
 		}
 		if (files[first].parts.time_ns != 0)
@@ -391,7 +401,7 @@ static int by_start(const void *left, const void *right)
 
 static bool read_all(const struct walk *walk, const struct found *found)
 {
-	bool any = false;
+	bool any = false, unread = false;
 	walk->set->items = calloc(found->count + 1, sizeof *walk->set->items);
 	if (walk->set->items == NULL)
 		return problem_set(walk->problem, "no memory for %zu captures", found->count);
@@ -403,9 +413,18 @@ static bool read_all(const struct walk *walk, const struct found *found)
 		if (!read_series(walk, found->files + first, next - first, series))
 			return problem_set(walk->problem, "no memory for the captures of %s", walk->directory);
 		any = any || series->point_count > 0;
+		unread = unread || series->unread > 0;
+		if (series->point_count == 0 && series->unread == 0) {
+			free_series(series);
+			*series = (struct series){0};
+			walk->set->count--;
+		}
 	}
 	if (found->count == 0)
 		problem_set(walk->problem, "no captures to compare are in %s", walk->directory);
+	else if (!any && !unread)
+		problem_set(walk->problem, "all captures in %s are of programs without Go, and goroutines are compared",
+			    walk->directory);
 	else if (!any)
 		problem_set(walk->problem, "none of the captures in %s could be read", walk->directory);
 	if (found->count == 0)

@@ -48,6 +48,7 @@ struct series_set {
 	struct stack_names names;
 	struct series *items; /**< by comm, then by the time of the first snapshot */
 	size_t count;
+	size_t without_go; /**< captures of programs without Go, which are in none of them */
 };
 
 /** What is told of captures of a directory that cannot be read; the others are compared. */
@@ -55,8 +56,8 @@ typedef void series_complain(const struct problem *problem);
 
 /**
  * Reads the captures in @p directory (their names say which they are: capture_name.h) as one series for each process.
- * Of a moment in several formats the first one that can be read is taken. False with @p problem when there are none, or
- * none can be read. Nothing is to be freed then.
+ * Of a moment in several formats the first one that can be read is taken. Captures of programs without Go are left out.
+ * False with @p problem when there are none to compare, or none can be read. Nothing is to be freed then.
  */
 bool series_read_directory(const char *directory, const struct gsd_capture_options *options, series_complain *complain,
 			   struct series_set *set_ret, struct problem *problem);

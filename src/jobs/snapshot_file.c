@@ -116,7 +116,9 @@ static bool prefix_path(const char *path, struct problem *problem)
 	char hint[sizeof problem->hint];
 	memcpy(text, problem->text, sizeof text);
 	memcpy(hint, problem->hint, sizeof hint);
+	bool without_go = problem->without_go;
 	problem_set(problem, "cannot read %s: %.900s", path, text);
+	problem->without_go = without_go;
 	return problem_hint(problem, "%s", hint);
 }
 

@@ -21,6 +21,7 @@ struct snapshot_source {
 static inline bool snapshot_refuse_threads(struct problem *problem)
 {
 	problem_set(problem, "it is of a program without Go, and goroutines are compared");
+	problem->without_go = true;
 	return problem_hint(problem, "go tool pprof -base compares the threads of two captures in the format pprof");
 }
 

@@ -131,6 +131,26 @@ class Unreadable(LeakerTestCase):
         self.assert_message(result, str(names[1]), "line 3 is cut")
         self.assertIn("2 snapshots", result.out.decode())
 
+    def test_programs_without_go_are_left_out(self):
+        """What run --native writes into one directory: nothing is wrong with any of it."""
+        dumps = self.directory / "dumps"
+        other = subprocess.Popen(["sleep", "1000"])
+        self.addCleanup(other.wait)
+        self.addCleanup(other.kill)
+        for format in ("jsonl", "pprof", "raw"):
+            self.assert_status(0, run("-p", other.pid, "--native", "-o", "%s:%s/" % (format, dumps)))
+        result = run("diff", dumps)
+        self.assert_status(2, result)
+        self.assert_message(result, "all captures in %s are of programs without Go" % dumps)
+        program = self.leaker()
+        for _ in range(2):
+            self.assert_status(0, run("-p", program.pid, "-o", "jsonl:%s/" % dumps))
+        result = run("diff", dumps)
+        self.assert_status(0, result)
+        self.assertEqual("gostackdump: left out 3 captures of programs without Go: goroutines are compared\n", result.err)
+        self.assertIn("2 snapshots", result.out.decode())
+        self.assertNotIn("sleep", result.out.decode())
+
     def test_another_format_of_the_moment_stands_in(self):
         dumps = self.directory / "dumps"
         program = self.leaker()
