@@ -367,6 +367,8 @@ static const char *find_reason(struct watch *watch, struct followed *followed)
 	if (error != NULL) {
 		gsd_observer_close(followed->observer); /* after execve another program has to be looked for */
 		followed->observer = NULL;
+		if (gsd_error_code(error) == GSD_ERROR_GONE)
+			followed->base = 0; /* which begins with its own number of goroutines */
 		complain(watch, followed, error);
 		return NULL;
 	}

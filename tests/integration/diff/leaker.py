@@ -28,8 +28,9 @@ def leaker():
 class Leaker:
     """One that runs. Each command is answered with its own count of goroutines."""
 
-    def __init__(self):
-        self.process = subprocess.Popen([leaker()], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    def __init__(self, path=None, **env):
+        self.process = subprocess.Popen([path or leaker()], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+                                        env={**os.environ, **env})
         self.pid = self.process.pid
         assert self.process.stdout.readline() == "ready\n"
 
@@ -39,6 +40,12 @@ class Leaker:
         word, count = self.process.stdout.readline().split()
         assert word == "done", word
         return int(count)
+
+    def begin_anew(self):
+        """Another program in the same process."""
+        self.process.stdin.write("exec\n")
+        self.process.stdin.flush()
+        assert self.process.stdout.readline() == "ready\n"
 
     def capture(self, place):
         """One moment in every format, and the profile that it writes itself right afterwards."""

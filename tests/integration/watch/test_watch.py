@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """gostackdump watch: when it captures, whom it follows, what it keeps, how it ends."""
 
-import gzip
 import json
 import os
 import re
@@ -10,74 +9,7 @@ import signal
 import subprocess
 
 from support import GOSTACKDUMP, TIMEOUT, TestCase, environment, main, run, sample_server, server
-
-NAME = re.compile(r"\d{8}T\d{6}\.\d{6}Z\.[\w-]+\.\d+(\.\d+)?(\.pb\.gz|\.report|\.jsonl)")
-
-
-class Watch:
-    """A watch that runs, and its log line by line."""
-
-    def __init__(self, *arguments):
-        self.process = subprocess.Popen(
-            [GOSTACKDUMP, "watch", *map(str, arguments)],
-            stdin=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
-            env=environment(),
-            text=True,
-        )
-
-    def line(self):
-        return self.process.stderr.readline()
-
-    def event(self, wanted):
-        """The next event of that kind (with --log-format json)."""
-        for text in self.process.stderr:
-            event = json.loads(text)
-            if event["event"] == wanted:
-                return event
-        raise AssertionError("watch ended without the event " + wanted)
-
-    def signal(self, number):
-        self.process.send_signal(number)
-
-    def close(self):
-        self.process.kill()
-        self.process.wait()
-        self.process.stderr.close()
-
-    def end(self):
-        rest = self.process.stderr.read()
-        return self.process.wait(TIMEOUT), rest
-
-
-class WatchTestCase(TestCase):
-    def setUp(self):
-        super().setUp()
-        self.dumps = self.directory / "dumps"
-
-    def server(self, name=None):
-        path = sample_server()
-        if name:
-            path = self.directory / name
-            if not path.exists():
-                shutil.copy(sample_server(), path)
-        target = server(path)
-        self.addCleanup(lambda: target.process.poll() is not None or target.end())
-        return target
-
-    def watch(self, *arguments):
-        watch = Watch(*arguments, "-o", self.dumps, "--log-format", "json")
-        self.addCleanup(watch.close)
-        return watch
-
-    def files(self):
-        """The files in the directory: every one is named as a capture and whole."""
-        names = sorted(os.listdir(self.dumps)) if self.dumps.exists() else []
-        for name in names:
-            self.assertRegex(name, NAME)
-            if name.endswith(".gz"):
-                gzip.decompress((self.dumps / name).read_bytes())
-        return names
+from support_watch import Watch, WatchTestCase
 
 
 class Ticks(WatchTestCase):
@@ -279,29 +211,6 @@ class Targets(WatchTestCase):
         self.assert_status(0, run("watch", "-p", target.pid, "--once", "-o", self.dumps))
 
 
-class Conditions(WatchTestCase):
-    def test_nothing_is_captured_while_none_holds(self):
-        target = self.server()
-        result = run("watch", "-p", target.pid, "--once", "-o", self.dumps, "--on", "goroutines>1000000")
-        self.assertEqual((0, ""), (result.status, result.err))
-        self.assertEqual([], self.files())
-
-    def test_the_condition_that_holds_is_the_reason(self):
-        target = self.server()
-        watch = self.watch("-p", target.pid, "--once", "--on", "goroutines>1000000", "--on", "goroutines>5")
-        self.assertEqual("goroutines>5", watch.event("capture")["reason"])
-        self.assertEqual(0, watch.end()[0])
-
-    def test_a_signal_captures_whatever_they_say(self):
-        target = self.server()
-        watch = self.watch("-p", target.pid, "--every", "1h", "--on", "growth>1000000%")
-        watch.event("start")
-        watch.signal(signal.SIGUSR1)
-        self.assertEqual("signal", watch.event("capture")["reason"])
-        watch.signal(signal.SIGTERM)
-        self.assertEqual(0, watch.end()[0])
-
-
 class Limits(WatchTestCase):
     def test_only_so_many_are_kept(self):
         target = self.server()
@@ -346,7 +255,8 @@ class Limits(WatchTestCase):
         target = self.server()
         (self.dumps / "ballast").write_bytes(b"x" * 4096 * 3)
         watch = self.watch("-p", target.pid, "--every", "50ms", "-f", "jsonl")
-        self.assertIn("no space is left", watch.event("message")["text"])
+        while "no space is left" not in (text := watch.event("message")["text"]):
+            self.assertIn("skipped", text)  # a tick, on a busy machine
         self.assertEqual(["ballast"], os.listdir(self.dumps))
         watch.signal(signal.SIGTERM)
         self.assertEqual(2, watch.end()[0])

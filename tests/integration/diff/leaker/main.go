@@ -8,6 +8,7 @@
 //	give N      N of those end
 //	move        the goroutine that moves waits somewhere else
 //	gc          two garbage collections, so that waits are noted
+//	exec        the program begins anew, in the same process; it says "ready" again
 //	profile F   its own goroutine profile (debug=0), into the file F
 package main
 
@@ -17,6 +18,7 @@ import (
 	"os"
 	"runtime"
 	"runtime/pprof"
+	"syscall"
 	"time"
 )
 
@@ -102,6 +104,10 @@ func main() {
 			runtime.GC()
 			time.Sleep(10 * time.Millisecond)
 			runtime.GC()
+		case "exec":
+			if err := syscall.Exec(os.Args[0], os.Args, os.Environ()); err != nil {
+				panic(err)
+			}
 		case "profile":
 			if err := profile(path); err != nil {
 				panic(err)
