@@ -18,16 +18,13 @@
 #include <unistd.h>
 
 #include "jobs/clock.h"
+#include "jobs/keeper.h"
 #include "jobs/relay.h"
 #include "jobs/tree.h"
 
 #define SECOND_NS UINT64_C(1000000000)
 /* How often the first guard looks at a stop that is under way. */
 #define GUARD_MS 20
-/* A dump that takes longer does not come to its end: nobody reads what it says, or a file system hangs. */
-#define DUMP_MAX_NS (120 * SECOND_NS)
-/* Beyond --max-pause: the guard is the last resort, for a stop that hangs. */
-#define GUARD_SLACK_NS (SECOND_NS / 2)
 /* An idle Go program still uses a tick of processor time now and then, for its collector and its monitor. */
 #define TICK_FREE_NS (10 * SECOND_NS)
 #define IDLE_LOOKS   8 /* in the time that makes it idle */
@@ -355,18 +352,14 @@ static int keeper_main(struct run *run)
 
 /* ---- the first guard ---- */
 
-static bool stop_hangs(const struct run *run)
-{
-	uint64_t since = __atomic_load_n(&run->shared->stopped_since, __ATOMIC_SEQ_CST);
-	return since != 0 && clock_ns(CLOCK_MONOTONIC) > since + run->plan->max_pause_ns + GUARD_SLACK_NS;
-}
-
 static void check_keeper(struct run *run, uint64_t dump_since, pid_t keeper)
 {
-	if (stop_hangs(run))
-		run->why_killed = "a stop had lasted for longer than --max-pause";
-	else if (dump_since != 0 && clock_ns(CLOCK_MONOTONIC) > dump_since + DUMP_MAX_NS)
-		run->why_killed = "the dump had not come to its end after two minutes";
+	const struct keeper_state state = {
+		.stopped_since = __atomic_load_n(&run->shared->stopped_since, __ATOMIC_SEQ_CST),
+		.dump_since = dump_since,
+	};
+	if (run->why_killed == NULL)
+		run->why_killed = keeper_hangs(&state, run->plan->max_pause_ns, clock_ns(CLOCK_MONOTONIC));
 	if (run->why_killed != NULL)
 		kill(keeper, SIGKILL);
 }
