@@ -7,7 +7,8 @@
 
 #include "base/error.h"
 
-#define MAX_OBJECTS 256
+#define MAX_OBJECTS      256
+#define MAX_OBJECT_BYTES (UINT64_C(8) << 30) /* of the mappings of one */
 
 static void backed_memory_read(struct gsd_memory *memory, struct gsd_range *ranges, size_t count)
 {
@@ -54,6 +55,7 @@ static bool find_bias(const struct gsd_elf *elf, const struct gsd_mapping *mappi
 	return false;
 }
 
+/* Regions are searched from end to end. What goes beyond the reach of a program's own addresses is not of it. */
 static struct gsd_error *collect_regions(struct gsd_object *object, const struct gsd_mapping *mappings, size_t count,
 					 const char *path)
 {
@@ -61,12 +63,17 @@ static struct gsd_error *collect_regions(struct gsd_object *object, const struct
 	if (object->regions == NULL)
 		return gsd_error_no_memory();
 	size_t regions = 0;
-	for (size_t i = 0; i < count; i++)
-		if (mappings[i].readable && strcmp(mappings[i].path, path) == 0)
-			object->regions[regions++] = (struct gsd_region){.start = mappings[i].start,
-									 .end = mappings[i].end,
-									 .writable = mappings[i].writable,
-									 .executable = mappings[i].executable};
+	uint64_t left = MAX_OBJECT_BYTES;
+	for (size_t i = 0; i < count; i++) {
+		uint64_t size = mappings[i].end - mappings[i].start;
+		if (!mappings[i].readable || strcmp(mappings[i].path, path) != 0 || size > left)
+			continue;
+		left -= size;
+		object->regions[regions++] = (struct gsd_region){.start = mappings[i].start,
+								 .end = mappings[i].end,
+								 .writable = mappings[i].writable,
+								 .executable = mappings[i].executable};
+	}
 	object->program.regions = object->regions;
 	object->program.region_count = regions;
 	return NULL;

@@ -107,6 +107,15 @@ class NamedFiles(TestCase):
         one, many = seconds(1), seconds(2000)
         self.assertLess(many, 4 * one + 0.2, "the time for 2,000 different names")
 
+    def test_a_core_that_lists_a_file_of_terabytes_is_not_searched_for_hours(self):
+        files = struct.pack("<5Q", 1, 4096, 0x400000, 1 << 46, 0) + os.fsencode(sample_server()) + b"\0"
+        note = struct.pack("<III5s3x", 5, len(files), 0x46494c45, b"CORE") + files
+        core = self.directory / "core"
+        core.write_bytes(b"\x7fELF\2\1\1" + bytes(9) + struct.pack("<HHIQQQIHHHHHH", 4, 62, 1, 0, 64, 0, 0, 64, 56, 2, 0, 0, 0)
+                         + struct.pack("<IIQQQQQQ", 4, 0, 176, 0, 0, len(note), 0, 4)
+                         + struct.pack("<IIQQQQQQ", 1, 6, 176, 1 << 46, 0, 8, 8, 4096) + note)
+        self.assert_status(2, run("--core", core))
+
     def test_an_exe_that_is_none(self):
         text = self.directory / "text"
         text.write_text("text")
