@@ -197,9 +197,9 @@ static void say_left(const struct run *run, const struct processes *left)
 	for (size_t i = 0; i < left->count; i++) {
 		const struct process *process = &left->items[i];
 		bool refused = kill(process->pid, 0) != 0 && errno == EPERM;
-		say(run, "%s (pid %d, of user %u) goes on: %s: %s", process->comm, process->pid, process->user,
+		say(run, "%s (pid %d, of user %u) goes on: %s%s%s", process->comm, process->pid, process->user,
 		    refused ? "this user may not end it" : "it waits in the kernel, and SIGKILL has not ended it",
-		    process->command);
+		    *process->command != '\0' ? ": " : "", process->command);
 	}
 }
 

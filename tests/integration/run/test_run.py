@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """gostackdump run: streams, statuses, signals, and that nothing of the tree is left, whoever dies."""
 
+import ctypes
 import os
 import pathlib
 import pty
@@ -303,6 +304,21 @@ class NothingIsLeft(RunTestCase):
             os.sched_yield()
         self.assertEqual(5, len(run.tree()))
         return run
+
+    def test_what_does_not_end_by_sigkill_is_named(self):
+        """The first process of a pid namespace ends after all others of it: not while a tracer keeps one of them."""
+        run = self.run_command("--timeout", "500ms", "--grace", "200ms", "--", "unshare", "--pid", "--fork", "sh", "-c",
+                               "sleep 1000 & " + READY + "wait")
+        self.assertEqual(b"ready\n", run.process.stdout.readline())
+        (kept,) = [pid for pid, command in run.tree().items() if command.startswith(("sleep", "sh -c sleep")) and
+                   not children_of(pid)]
+        ptrace_seize = 0x4206  # linux/ptrace.h
+        libc = ctypes.CDLL(None, use_errno=True)
+        self.assertEqual(0, libc.ptrace(ptrace_seize, kept, None, None), ctypes.get_errno())
+        status, _, err = run.end()
+        os.waitpid(kept, 0x40000000)  # __WALL: let it go
+        self.assertEqual(124, status)
+        self.assertRegex(err, r"sh \(pid \d+, of user 0\) goes on: it waits in the kernel, and SIGKILL has not ended it\n")
 
     def test_when_the_keeper_is_killed_the_tree_ends(self):
         run = self.stubborn()
