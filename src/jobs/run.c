@@ -27,7 +27,8 @@
 #define GUARD_MS 20
 /* An idle Go program still uses a tick of processor time now and then, for its collector and its monitor. */
 #define TICK_FREE_NS (10 * SECOND_NS)
-#define IDLE_LOOKS   8 /* in the time that makes it idle */
+#define IDLE_LOOKS   8                 /* in the time that makes it idle */
+#define TICK_NS      (SECOND_NS / 100) /* processor time is counted in them: looking more often says nothing */
 
 /* What both guards see. */
 struct shared {
@@ -249,15 +250,21 @@ static void leave_out_pause(struct idleness *idleness, uint64_t step_ns, uint64_
 	idleness->last_look_ns = now;
 }
 
+/* How long it is from one look to the next. */
+static uint64_t idle_step(uint64_t idle_ns)
+{
+	uint64_t step = idle_ns / IDLE_LOOKS;
+	return step > SECOND_NS ? SECOND_NS : step < TICK_NS ? TICK_NS : step;
+}
+
 static bool is_idle(const struct run *run, struct idleness *idleness, uint64_t now)
 {
 	struct processes tree;
-	uint64_t every = run->plan->idle_ns / IDLE_LOOKS;
 	if (run->plan->idle_ns == 0 || now < idleness->next_look_ns || !tree_list_bare(&tree))
 		return false;
 	uint64_t ticks = tree_cpu_ticks(&tree);
 	processes_free(&tree);
-	every = every > SECOND_NS ? SECOND_NS : every;
+	uint64_t every = idle_step(run->plan->idle_ns);
 	leave_out_pause(idleness, every, now);
 	idleness->next_look_ns = now + every;
 	uint64_t free_ticks = 1 + (now - idleness->since_ns) / TICK_FREE_NS;

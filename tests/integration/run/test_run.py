@@ -226,6 +226,9 @@ class TimeUp(RunTestCase):
         script = "i=0; while [ $i -lt 50 ]; do sleep 0.1; j=0; while [ $j -lt 90000 ]; do j=$((j+1)); done; i=$((i+1)); done"
         self.assertEqual(0, self.done("--idle", "2s", "--", "sh", "-c", script)[0])
 
+    def test_the_shortest_idle_comes_true(self):
+        self.assertEqual(124, self.done("--idle", "1ns", "--", "sleep", "1000")[0])
+
     def test_a_pause_by_the_person_is_not_idleness(self):
         """^Z stops run as well; after fg the tree has as much time as it had before."""
         run = self.run_command("--idle", "2s", "--", "sh", "-c", "echo ready; read line", stdin=subprocess.PIPE)
