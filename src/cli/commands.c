@@ -151,7 +151,8 @@ static bool check_diff(struct invocation *invocation)
 
 static const struct status_row diff_statuses[] = {
 	{"0", "compared, whether or not something has changed"},
-	{"1", "some captures of the directory could not be read; the others were compared"},
+	{"1",
+	 "some captures of the directory could not be read, the others were compared; or a condition cannot be told"},
 	{"2", "nothing compared or nothing written"},
 	{"3", "a condition of --fail-on holds"},
 	{"64", "wrong usage"},

@@ -89,8 +89,11 @@ static void say_condition(const struct series *series, const struct condition *c
 		message("%s holds", condition->text);
 }
 
-/* Whether one of the conditions holds; each that does is said. */
-static bool conditions_hold(const struct invocation *invocation, const struct series *series)
+/*
+ * Whether one of the conditions holds; each that does is said. So is one that cannot be told, and then *untold_ret is
+ * set.
+ */
+static bool conditions_hold(const struct invocation *invocation, const struct series *series, bool *untold_ret)
 {
 	bool held = false;
 	const struct condition_facts facts = {.goroutines = series->diff.new_count,
@@ -101,8 +104,10 @@ static bool conditions_hold(const struct invocation *invocation, const struct se
 					      .longest_wait_ns = series->longest_wait_ns};
 	for (size_t i = 0; i < invocation->diff.condition_count; i++) {
 		const struct condition *condition = &invocation->diff.conditions[i];
-		if (condition->kind == CONDITION_AGE && !facts.wait_known)
+		if (condition->kind == CONDITION_AGE && !facts.wait_known) {
 			message("%s cannot be told: the captures do not say how long goroutines wait", condition->text);
+			*untold_ret = true;
+		}
 		if (!condition_holds(condition, &facts))
 			continue;
 		say_condition(series, condition);
@@ -137,7 +142,7 @@ enum status diff_run(const struct invocation *invocation)
 	for (size_t i = 0; i < set.count; i++) {
 		partial = partial || set.items[i].unread > 0;
 		if (set.items[i].point_count > 1)
-			held = conditions_hold(invocation, &set.items[i]) || held;
+			held = conditions_hold(invocation, &set.items[i], &partial) || held;
 	}
 	for (size_t i = 0; i < invocation->output_count; i++)
 		written = write_output(invocation, &invocation->outputs[i], &set) && written;

@@ -128,9 +128,9 @@ class Pair(LeakerTestCase):
                 self.assertEqual("gostackdump: %s holds\n" % condition if holds else "", result.err)
         self.diff(".jsonl", ".jsonl", "--fail-on", "growth>1000", "--fail-on", "group>0", status=3)
 
-    def test_a_condition_that_cannot_be_told_is_said(self):
+    def test_a_condition_that_cannot_be_told_is_said_and_does_not_pass(self):
         result = run("diff", self.path("old", ".pb.gz"), self.path("new", ".pb.gz"), "--fail-on", "age>1ns")
-        self.assert_status(0, result)
+        self.assert_status(1, result)
         self.assertIn("age>1ns cannot be told", result.err)
 
     def test_captures_of_other_programs_are_compared_with_a_note(self):
