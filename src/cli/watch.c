@@ -431,9 +431,12 @@ static void visit(struct watch *watch, struct followed *followed, bool now)
 	followed->left_alone = followed->hopeless;
 	if (followed->end < 0)
 		listen_for_end(watch, followed);
-	watch->reason = now ? "signal" : "tick";
-	if (!now && watch->invocation->watch.condition_count > 0)
+	watch->reason = "tick";
+	/* Also before a capture that needs no reason: of which program it was is known when its growth is asked for. */
+	if (watch->invocation->watch.condition_count > 0)
 		watch->reason = find_reason(watch, followed);
+	if (now)
+		watch->reason = "signal";
 	if (watch->reason != NULL)
 		capture_one(watch, followed);
 }

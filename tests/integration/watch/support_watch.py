@@ -7,6 +7,7 @@ import os
 import re
 import shutil
 import subprocess
+import threading
 
 from support import GOSTACKDUMP, TIMEOUT, TestCase, environment, sample_server, server
 
@@ -29,11 +30,16 @@ class Watch:
         return self.process.stderr.readline()
 
     def event(self, wanted):
-        """The next event of that kind (with --log-format json)."""
-        for text in self.process.stderr:
-            event = json.loads(text)
-            if event["event"] == wanted:
-                return event
+        """The next event of that kind (with --log-format json). A watch that does not tell it is ended."""
+        deadline = threading.Timer(TIMEOUT, self.process.kill)
+        deadline.start()
+        try:
+            for text in self.process.stderr:
+                event = json.loads(text)
+                if event["event"] == wanted:
+                    return event
+        finally:
+            deadline.cancel()
         raise AssertionError("watch ended without the event " + wanted)
 
     def signal(self, number):
