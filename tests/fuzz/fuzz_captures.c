@@ -11,6 +11,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "fuzz_record.h"
 #include "jobs/diff.h"
 #include "jobs/snapshot_file.h"
 #include "record/record.h"
@@ -19,36 +20,13 @@ static bool read_bytes(const uint8_t *bytes, size_t length, struct stack_names *
 {
 	char path[64];
 	struct problem problem = {0};
-	int fd = memfd_create("capture", MFD_CLOEXEC);
-	if (fd < 0 || write(fd, bytes, length) != (ssize_t)length)
-		abort();
+	int fd = fuzz_file_of(bytes, length);
 	snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
 	bool read = snapshot_read(path, NULL, names, snapshot, &problem);
 	close(fd);
 	if (!read && problem.text[0] == '\0')
 		abort();
 	return read;
-}
-
-static void pack(const uint8_t *data, size_t size, struct gsd_memory_sink *sink)
-{
-	struct gsd_block_writer *writer;
-	struct gsd_error *error = gsd_block_writer_create(&sink->sink, &writer);
-	while (error == NULL && size >= 6) {
-		uint32_t tag;
-		uint16_t length;
-		memcpy(&tag, data, sizeof tag);
-		memcpy(&length, data + 4, sizeof length);
-		length = length < size - 6 ? length : (uint16_t)(size - 6);
-		error = gsd_block_write(writer, tag, data + 6, length);
-		data += 6 + length;
-		size -= 6U + length;
-	}
-	if (error == NULL)
-		error = gsd_block_writer_finish(writer);
-	if (error != NULL)
-		abort();
-	gsd_block_writer_destroy(writer);
 }
 
 static void compare(const struct stack_names *names, const struct snapshot *old, const struct snapshot *new, bool same)
@@ -90,7 +68,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		return 0;
 	}
 	gsd_memory_sink_init(&packed);
-	pack(data + 1, size - 1, &packed);
+	fuzz_pack(data + 1, size - 1, &packed);
 	check(packed.bytes, packed.length);
 	gsd_memory_sink_free(&packed);
 	return 0;

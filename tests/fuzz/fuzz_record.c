@@ -9,19 +9,12 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "fuzz_record.h"
 #include "record/record.h"
-
-static int file_of(const uint8_t *bytes, size_t length)
-{
-	int fd = memfd_create("record", MFD_CLOEXEC);
-	if (fd < 0 || write(fd, bytes, length) != (ssize_t)length || lseek(fd, 0, SEEK_SET) != 0)
-		abort();
-	return fd;
-}
 
 static bool read_record(const uint8_t *bytes, size_t length, struct gsd_loaded_record *record)
 {
-	int fd = file_of(bytes, length);
+	int fd = fuzz_file_of(bytes, length);
 	struct gsd_error *error = gsd_record_read(fd, "the input", record);
 	close(fd);
 	bool read = error == NULL;
@@ -57,27 +50,6 @@ static void check_round(const struct gsd_loaded_record *record)
 	gsd_memory_sink_free(&second);
 }
 
-static void pack(const uint8_t *data, size_t size, struct gsd_memory_sink *sink)
-{
-	struct gsd_block_writer *writer;
-	struct gsd_error *error = gsd_block_writer_create(&sink->sink, &writer);
-	while (error == NULL && size >= 6) {
-		uint32_t tag;
-		uint16_t length;
-		memcpy(&tag, data, sizeof tag);
-		memcpy(&length, data + 4, sizeof length);
-		length = length < size - 6 ? length : (uint16_t)(size - 6);
-		error = gsd_block_write(writer, tag, data + 6, length);
-		data += 6 + length;
-		size -= 6U + length;
-	}
-	if (error == NULL)
-		error = gsd_block_writer_finish(writer);
-	if (error != NULL)
-		abort();
-	gsd_block_writer_destroy(writer);
-}
-
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -92,7 +64,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		}
 		return 0;
 	}
-	pack(data, size, &packed);
+	fuzz_pack(data, size, &packed);
 	if (read_record(packed.bytes, packed.length, &record)) {
 		check_round(&record);
 		gsd_loaded_record_free(&record);
