@@ -35,6 +35,21 @@ def run(*arguments, env=None, **how):
     return Result(done.returncode, done.stdout, done.stderr.decode("utf-8", "surrogateescape"))
 
 
+def read_terminal(controller):
+    """All that is written to the terminal, until its last writer is gone. Closes the controller."""
+    out = b""
+    while True:
+        try:
+            part = os.read(controller, 65536)
+        except OSError:  # EIO: the last writer is gone
+            break
+        if not part:
+            break
+        out += part
+    os.close(controller)
+    return out
+
+
 def run_on_terminal(*arguments, env=None):
     """Runs gostackdump with standard output on a terminal of its own; out is what the terminal got."""
     controller, terminal = pty.openpty()
@@ -46,16 +61,7 @@ def run_on_terminal(*arguments, env=None):
         env=environment(**(env or {})),
     )
     os.close(terminal)
-    out = b""
-    while True:
-        try:
-            part = os.read(controller, 65536)
-        except OSError:  # EIO: the last writer is gone
-            break
-        if not part:
-            break
-        out += part
-    os.close(controller)
+    out = read_terminal(controller)
     err = process.stderr.read().decode("utf-8", "surrogateescape")
     process.stderr.close()
     return Result(process.wait(TIMEOUT), out, err)

@@ -9,7 +9,7 @@ import struct
 import subprocess
 import termios
 
-from support import GOSTACKDUMP, TIMEOUT, Target, TestCase, build_directory, environment, go_command, main, run, server
+from support import GOSTACKDUMP, TIMEOUT, Target, TestCase, build_directory, environment, go_command, main, read_terminal, run, server
 
 MANY = 150000
 MANY_PROGRAM = """package main
@@ -60,14 +60,7 @@ def run_on_terminal(*arguments, columns=80, stdout=None, env=None):
     process = subprocess.Popen([GOSTACKDUMP, *map(str, arguments)], stdin=subprocess.DEVNULL,
                                stdout=terminal if stdout is None else stdout, stderr=terminal, env=environment(**(env or {})))
     os.close(terminal)
-    out = b""
-    while True:
-        try:
-            part = os.read(controller, 65536)
-        except OSError:  # EIO: the last writer is gone
-            break
-        out += part
-    os.close(controller)
+    out = read_terminal(controller)
     return process.wait(TIMEOUT), out.decode().replace("\r\n", "\n")
 
 

@@ -294,27 +294,32 @@ def spinning(go, folder):
     need(any(f["function"] == "main.spin" for g in running for f in g["frames"]), "the one that spins is not running")
 
 
-def main():
-    go, kind, *scenes = sys.argv[1:]
+def play(scenes):
+    """Calls SCENES(go, kind, folder, *more) with the words of the command line and a folder that is removed afterwards."""
+    go, kind, *more = sys.argv[1:]
     folder = tempfile.mkdtemp(prefix="gsd-cores-")
     try:
-        with CorePattern():
-            scene = Scene(go, kind, folder)
-            if scenes == ["spinning"]:
-                spinning(go, folder)
-            elif "filters" in scenes:
-                scene.filters()
-            elif "cut" in scenes:
-                scene.cut()
-            elif "elsewhere" in scenes:
-                scene.elsewhere()
-            else:
-                scene.writers("delve" in scenes)
+        scenes(go, kind, folder, *more)
     except Wrong as wrong:
         sys.exit(f"{go}/{kind}: {wrong}")
     finally:
         shutil.rmtree(folder)
 
 
+def main(go, kind, folder, *scenes):
+    with CorePattern():
+        scene = Scene(go, kind, folder)
+        if scenes == ("spinning",):
+            spinning(go, folder)
+        elif "filters" in scenes:
+            scene.filters()
+        elif "cut" in scenes:
+            scene.cut()
+        elif "elsewhere" in scenes:
+            scene.elsewhere()
+        else:
+            scene.writers("delve" in scenes)
+
+
 if __name__ == "__main__":
-    main()
+    play(main)

@@ -13,11 +13,9 @@ import re
 import resource
 import shutil
 import struct
-import sys
-import tempfile
 
-from core import DELVE, Scene, dump, goroutines, run
-from support import TOOL, Wrong, equal, fixture, need
+from core import DELVE, Scene, dump, goroutines, play, run
+from support import TOOL, equal, fixture, need
 
 PT_LOAD, PT_NOTE = 1, 4
 G_SIZE = 512  # more than the runtime's g has
@@ -199,15 +197,5 @@ class Cut(Scene):
         self.delve(self.path("delve"))
 
 
-def main():
-    folder = tempfile.mkdtemp(prefix="gsd-cut-")
-    try:
-        Cut(sys.argv[1], sys.argv[2], folder).play()
-    except Wrong as wrong:
-        sys.exit(f"{sys.argv[1]}/{sys.argv[2]}: {wrong}")
-    finally:
-        shutil.rmtree(folder)
-
-
 if __name__ == "__main__":
-    main()
+    play(lambda *where: Cut(*where).play())

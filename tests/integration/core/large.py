@@ -7,13 +7,10 @@
 
 import json
 import os
-import shutil
 import struct
-import sys
-import tempfile
 
-from core import CorePattern, Scene, dump
-from support import Wrong, need
+from core import CorePattern, Scene, dump, play
+from support import need
 
 SEGMENTS = 70_000  # more than 65534
 GREAT = 64 << 30
@@ -44,25 +41,19 @@ def enlarge(core):
         f.write(header)
 
 
-def main():
-    folder = tempfile.mkdtemp(prefix="gsd-large-")
-    scene = Scene(sys.argv[1], sys.argv[2], folder)
-    try:
-        with CorePattern(), scene.start() as target:
-            dump([f"--pid={target.pid}"], scene.live)
-            core = scene.abort(target)
-        enlarge(core)
-        need(os.path.getsize(core) > GREAT, "the core is not large")
-        scene.check(core, "a large core", "--stats=" + scene.path("stats"))
-        with open(scene.path("stats")) as f:
-            stats = json.load(f)
-        for key, most in (("rss_peak_bytes", 100 << 20), ("bytes_read", 64 << 20), ("missing_bytes", 0)):
-            need(stats[key] <= most, f"{key} is {stats[key]}")
-    except Wrong as wrong:
-        sys.exit(f"{sys.argv[1]}/{sys.argv[2]}: {wrong}")
-    finally:
-        shutil.rmtree(folder)
+def main(go, kind, folder):
+    scene = Scene(go, kind, folder)
+    with CorePattern(), scene.start() as target:
+        dump([f"--pid={target.pid}"], scene.live)
+        core = scene.abort(target)
+    enlarge(core)
+    need(os.path.getsize(core) > GREAT, "the core is not large")
+    scene.check(core, "a large core", "--stats=" + scene.path("stats"))
+    with open(scene.path("stats")) as f:
+        stats = json.load(f)
+    for key, most in (("rss_peak_bytes", 100 << 20), ("bytes_read", 64 << 20), ("missing_bytes", 0)):
+        need(stats[key] <= most, f"{key} is {stats[key]}")
 
 
 if __name__ == "__main__":
-    main()
+    play(main)

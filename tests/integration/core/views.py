@@ -27,13 +27,10 @@ of them. Each function, file, line and pc must be the same, but for these differ
 import json
 import os
 import re
-import shutil
-import sys
-import tempfile
 
-from core import DELVE, CorePattern, Scene, run
+from core import DELVE, CorePattern, Scene, play, run
 from delve import DEPTH, Delve
-from support import TOOL, Wrong, equal, need
+from support import TOOL, equal, need
 
 PANICS = {"runtime.gopanic", "runtime.sigpanic", "runtime.panicwrap"}
 HIDDEN = re.compile(r"""runtime\.goexit | runtime\.call\d+ | runtime\.deferreturn | runtime\.AddCleanup\[.*\]\.func1
@@ -144,16 +141,10 @@ class Views(Scene):
             self.gdb(core, name, self.delve(core, name))
 
 
-def main():
-    folder = tempfile.mkdtemp(prefix="gsd-views-")
-    try:
-        with CorePattern():
-            Views(sys.argv[1], sys.argv[2], folder).play()
-    except Wrong as wrong:
-        sys.exit(f"{sys.argv[1]}/{sys.argv[2]}: {wrong}")
-    finally:
-        shutil.rmtree(folder)
+def main(*where):
+    with CorePattern():
+        Views(*where).play()
 
 
 if __name__ == "__main__":
-    main()
+    play(main)
