@@ -175,30 +175,19 @@ char *output_place(const struct output *output, const struct origin *origin)
 	return NULL;
 }
 
-/* Tries it: rights are not all that it takes. 0 or why not. */
-static int try_file_in(const char *directory)
+/* Tries to make a file, or a directory, there: rights are not all that it takes. 0 or why not. */
+static int try_in(const char *directory, bool make_directory)
 {
 	char *path;
-	if (asprintf(&path, "%s/.gostackdump-XXXXXX.tmp", directory) < 0)
+	if (asprintf(&path, "%s/.gostackdump-XXXXXX%s", directory, make_directory ? "" : ".tmp") < 0)
 		return ENOMEM;
-	int descriptor = mkostemps(path, 4, O_CLOEXEC);
-	int errnum = descriptor >= 0 ? 0 : errno;
-	if (descriptor >= 0) {
+	int descriptor = make_directory ? -1 : mkostemps(path, 4, O_CLOEXEC);
+	bool made = make_directory ? mkdtemp(path) != NULL : descriptor >= 0;
+	int errnum = made ? 0 : errno;
+	if (descriptor >= 0)
 		close(descriptor);
-		unlink(path);
-	}
-	free(path);
-	return errnum == ENOSPC || errnum == EDQUOT ? 0 : errnum;
-}
-
-static int try_directory_in(const char *directory)
-{
-	char *path;
-	if (asprintf(&path, "%s/.gostackdump-XXXXXX", directory) < 0)
-		return ENOMEM;
-	int errnum = mkdtemp(path) != NULL ? 0 : errno;
-	if (errnum == 0)
-		rmdir(path);
+	if (made)
+		remove(path);
 	free(path);
 	return errnum == ENOSPC || errnum == EDQUOT ? 0 : errnum;
 }
@@ -212,7 +201,7 @@ static int try_to_make(const char *path)
 	do
 		parent = dirname(parent);
 	while (access(parent, F_OK) != 0 && errno == ENOENT && strcmp(parent, ".") != 0 && strcmp(parent, "/") != 0);
-	int errnum = try_directory_in(parent);
+	int errnum = try_in(parent, true);
 	free(rest);
 	return errnum;
 }
@@ -224,7 +213,7 @@ bool places_check(const struct invocation *invocation)
 		struct stat status;
 		bool there = stat(path, &status) == 0;
 		int errnum = there && !S_ISDIR(status.st_mode) ? ENOTDIR
-			     : there                           ? try_file_in(path)
+			     : there                           ? try_in(path, false)
 							       : try_to_make(path);
 		if (errnum == 0)
 			continue;
